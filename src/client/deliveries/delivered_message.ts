@@ -1,5 +1,5 @@
 import type { DeadLetter, MessageProperties, ReplyAddress, StoredRun } from "../../../protocol.ts";
-import { readEntryFlags, readEntryPriority } from "../../protocol/messages/entry.ts";
+import { readEntryFlags, readEntryPriority, readEntrySize } from "../../protocol/messages/entry.ts";
 import { findEntryKey, PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
 import { TRACE_PARENT } from "../../protocol/messages/trace_parent.ts";
 import type { CallOptions } from "../member/call_options.ts";
@@ -39,6 +39,8 @@ export interface DeliveredBatch {
   readonly storedAt?: readonly StoredRun[] | undefined;
   /** Whether the broker must be told before a handler gets these messages. */
   readonly isDoubtful?: boolean | undefined;
+  /** Whether they make up a batch of their own: the follower of the last one was lost. */
+  readonly isSuspect?: boolean | undefined;
   readonly bytes: Uint8Array;
 }
 
@@ -86,6 +88,17 @@ export class DeliveredMessage implements Message {
 
   get isDoubtful(): boolean {
     return this.#batch.isDoubtful ?? false;
+  }
+
+  /** The name of those that make up a batch with it; undefined if it may be in any batch. */
+  get suspects(): string | undefined {
+    const { isSuspect, stream, firstId } = this.#batch;
+    return isSuspect ? `suspects\n${stream}\n${firstId}` : undefined;
+  }
+
+  /** The bytes that it takes up, with its properties and headers. */
+  get entryBytes(): number {
+    return readEntrySize(this.#batch.bytes, this.#offset);
   }
 
   get owner(): MessageOwner {

@@ -10,7 +10,7 @@ import {
 } from "../../../protocol.ts";
 
 /** Tags to send, as ranges: acknowledgements in order take up one range. */
-class TagRanges {
+export class TagRanges {
   #ranges: { firstTag: number; count: number }[] = [];
 
   get isEmpty(): boolean {
@@ -48,6 +48,8 @@ export interface FailureNote {
   readonly isPostponed?: boolean | undefined;
   /** Whether its whole lane waits as long. */
   readonly holdsLane?: boolean | undefined;
+  /** Whether one handler has had them all, and nobody knows which one is at fault. */
+  readonly isTogether?: boolean | undefined;
 }
 
 /** A delivery whose report the broker has to answer. */
@@ -59,7 +61,8 @@ export interface NotedDelivery {
 
 /** Consecutive deliveries that have failed in the same way. */
 interface FailedDeliveries extends FailureNote {
-  readonly tags: TagRanges;
+  /** Tags that further ones may join; or those of deliveries that have failed together. */
+  readonly tags: TagRanges | readonly TagRange[];
 }
 
 /** Deliveries that have so many milliseconds from now. */
@@ -73,7 +76,8 @@ export class DeliveryNotes {
   readonly #acks = new TagRanges();
   readonly #begins = new TagRanges();
   readonly #releases = new TagRanges();
-  #extensions: ExtendedDeliveries[] = [];
+  readonly #batchBegins: (readonly TagRange[])[] = [];
+  readonly #extensions: ExtendedDeliveries[] = [];
   #failures: FailedDeliveries[] = [];
 
   /** Acknowledges; returns whether this is the first one to write. */
@@ -100,17 +104,30 @@ export class DeliveryNotes {
 
   /** Notes a failure; consecutive equal ones go into one frame. */
   fail(tag: number, note: FailureNote): void {
-    let last = this.#failures.at(-1);
-    if (last === undefined || !isSame(last, note)) {
-      last = { ...note, tags: new TagRanges() };
-      this.#failures.push(last);
-    }
-    last.tags.add(tag);
+    const last = this.#failures.at(-1);
+    if (last?.tags instanceof TagRanges && isSame(last, note)) return void last.tags.add(tag);
+    const tags = new TagRanges();
+    tags.add(tag);
+    this.#failures.push({ ...note, tags });
+  }
+
+  /** Notes a failure of several deliveries, which stays in a frame of its own. */
+  failAll(tags: readonly TagRange[], note: FailureNote): void {
+    this.#failures.push({ ...note, tags });
+  }
+
+  /** One handler has begun with several deliveries. */
+  beginTogether(tags: readonly TagRange[]): void {
+    this.#batchBegins.push(tags);
   }
 
   /** Writes all reports; begun deliveries come before ended ones. */
   write(writer: FrameWriter, follower: number): void {
     this.#writeTags(writer, follower, FrameType.begin, this.#begins);
+    for (const ranges of this.#batchBegins) {
+      writeTags(writer, FrameType.beginBatch, { follower, query: 0, ranges });
+    }
+    this.#batchBegins.length = 0;
     for (const { ms, tags } of this.#extensions) {
       const fields = { follower, query: 0, ms, ranges: tags.take(), reason: "" };
       writeVerdict(writer, FrameType.extend, fields);
@@ -120,14 +137,15 @@ export class DeliveryNotes {
     this.#writeTags(writer, follower, FrameType.ack, this.#acks);
     if (this.#failures.length === 0) return;
     for (const { type, tags, ...note } of this.#failures) {
-      writeVerdict(writer, type, { ...note, follower, query: 0, ranges: tags.take() });
+      const ranges = tags instanceof TagRanges ? tags.take() : tags;
+      writeVerdict(writer, type, { ...note, follower, query: 0, ranges });
     }
     this.#failures = [];
   }
 
   clear(): void {
     for (const tags of [this.#acks, this.#begins, this.#releases]) tags.clear();
-    this.#extensions.length = 0;
+    this.#batchBegins.length = this.#extensions.length = 0;
     this.#failures = [];
   }
 

@@ -2,11 +2,11 @@ import {
   FrameType,
   type FrameWriter,
   type ReplyAddress,
-  SPAN_MS_MAX,
+  type TagRange,
   writeTags,
+  writeVerdict,
 } from "../../../protocol.ts";
 import type { CallOptions } from "../member/call_options.ts";
-import { findNumberMistake, findOptionMistake } from "../member/option_check.ts";
 import type { MessageBody } from "../outgoing/body.ts";
 import type { ReplyOptions } from "../requesting/reply.ts";
 import type { LinkWriter } from "../uplink/member.ts";
@@ -15,14 +15,22 @@ import { DeliveredMessage, type MessageOwner, type Verdict } from "./delivered_m
 import { type DeliveryAction, explainAutomatic, explainStale } from "./delivery_mistake.ts";
 import {
   DeliveryNotes,
-  describeReason,
   type FailureNote,
   type NotedDelivery,
+  TagRanges,
   writeNote,
   writeTag,
 } from "./delivery_notes.ts";
 import { abortSignal, explainLoss, HeldMessages, signalOf } from "./held_messages.ts";
 import type { AckOptions, Message, NackOptions, PostponeOptions } from "./message.ts";
+import { type Ending, type SeveralVerdicts, Together } from "./together.ts";
+import {
+  findAckMistake,
+  findSpanMistake,
+  readNack,
+  readPostpone,
+  readReject,
+} from "./verdict_note.ts";
 
 type WriteNote = (writer: FrameWriter, delivery: NotedDelivery) => void;
 
@@ -44,16 +52,15 @@ export interface ReplySender {
 }
 
 const nothing: Promise<void> = Promise.resolve();
-const ACK_NAMES = ["confirm", "signal"];
-const NACK_NAMES = ["delayMs", "reason", "fault", ...ACK_NAMES];
-const POSTPONE_NAMES = ["reason", "lane", ...ACK_NAMES];
 const LEFT = "its loop was left before it was ended";
 const leftNote: FailureNote = { type: FrameType.nack, ms: 0, reason: LEFT };
 
 /** Acknowledges, gives back, rejects, releases and extends the messages of a follower. */
-export class DeliveryVerdicts implements MessageOwner {
+export class DeliveryVerdicts implements MessageOwner, SeveralVerdicts {
   readonly held: HeldMessages;
   readonly notes: DeliveryNotes = new DeliveryNotes();
+  /** What is said about several messages at once. */
+  readonly together: Together = new Together(this);
   /** Hears of messages that handlers give back, before they are no longer held. */
   returning: ((message: DeliveredMessage) => void) | undefined = undefined;
   readonly #owner: VerdictOwner;
@@ -79,7 +86,7 @@ export class DeliveryVerdicts implements MessageOwner {
 
   ackMessage(message: Message, options?: AckOptions): Promise<void> {
     if (!this.#isOwn(message)) return this.#refuseForeign("acknowledge");
-    const mistake = options && findOptionMistake(options, ACK_NAMES, "Cannot acknowledge");
+    const mistake = options && findAckMistake(options, "acknowledge");
     if (mistake !== undefined) return Promise.reject(mistake);
     if (message.verdict !== undefined || options?.signal?.aborted) {
       return refuseAgain("acknowledge", message, options);
@@ -100,38 +107,20 @@ export class DeliveryVerdicts implements MessageOwner {
   }
 
   releaseMessage(message: Message, options: AckOptions = {}): Promise<void> {
-    const mistake = findOptionMistake(options, ACK_NAMES, "Cannot release");
+    const mistake = findAckMistake(options, "release");
     if (mistake !== undefined) return Promise.reject(mistake);
     return this.#giveUp("release", message, undefined, options);
   }
 
   nackMessage(message: Message, options: NackOptions = {}): Promise<void> {
-    const { delayMs } = options ?? {};
-    const mistake = findOptionMistake(options, NACK_NAMES, "Cannot nack") ??
-      (delayMs === undefined ? undefined : findSpanMistake("nack", "delayMs", delayMs, 0)) ??
-      findFaultMistake(options.fault);
-    if (mistake !== undefined) return Promise.reject(mistake);
-    const reason = describeReason(options.reason);
-    const note: FailureNote = { type: FrameType.nack, ms: delayMs, reason };
-    const isFault = options.fault !== undefined && this.#uplink.knowsWork;
-    return this.#giveUp("nack", message, isFault ? { ...note, isFault } : note, options);
+    const note = readNack(options, this.knowsWork);
+    if (note instanceof Error) return Promise.reject(note);
+    return this.#giveUp("nack", message, note, options);
   }
 
   postponeMessage(message: Message, ms: number, options: PostponeOptions = {}): Promise<void> {
-    const mistake = findSpanMistake("postpone", "ms", ms, 0) ??
-      findOptionMistake(options, POSTPONE_NAMES, "Cannot postpone") ??
-      (options.lane === undefined
-        ? undefined
-        : findSpanMistake("postpone", "lane", options.lane, ms));
-    if (mistake !== undefined) return Promise.reject(mistake);
-    const { lane, reason } = options;
-    const note: FailureNote = {
-      type: FrameType.nack,
-      ms: lane ?? ms,
-      reason: describeReason(reason),
-      // An earlier broker gives the message back as late, with its attempt counted.
-      ...this.#uplink.knowsWork && { isPostponed: true, holdsLane: lane !== undefined },
-    };
+    const note = readPostpone(ms, options, this.knowsWork);
+    if (note instanceof Error) return Promise.reject(note);
     return this.#giveUp("postpone", message, note, options);
   }
 
@@ -140,9 +129,8 @@ export class DeliveryVerdicts implements MessageOwner {
     reason?: string | Error,
     options: AckOptions = {},
   ): Promise<void> {
-    const mistake = findOptionMistake(options, ACK_NAMES, "Cannot reject");
-    if (mistake !== undefined) return Promise.reject(mistake);
-    const note = { type: FrameType.reject, ms: undefined, reason: describeReason(reason) };
+    const note = readReject(reason, options);
+    if (note instanceof Error) return Promise.reject(note);
     return this.#giveUp("reject", message, note, options);
   }
 
@@ -184,6 +172,49 @@ export class DeliveryVerdicts implements MessageOwner {
     return signalOf(message);
   }
 
+  get knowsWork(): boolean {
+    return this.#uplink.knowsWork;
+  }
+
+  endAll(
+    messages: readonly DeliveredMessage[],
+    ending: Ending,
+    options: AckOptions,
+  ): Promise<void> {
+    const { action } = ending;
+    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
+    const isAck = action === "acknowledge";
+    const verdict = isAck ? "acknowledged" : action === "reject" ? "rejected" : "given back";
+    const ended: DeliveredMessage[] = [];
+    const lost: DeliveredMessage[] = [];
+    for (const message of messages) {
+      if (message.verdict !== undefined) continue;
+      if (!isAck && this.held.has(message)) this.returning?.(message);
+      const isHeld = this.#end(message, verdict) || (isAck && this.held.wasRevoked(message));
+      (isHeld ? ended : lost).push(message);
+    }
+    if (options.confirm) return this.#confirmAll(ended, lost, { ending, options });
+    if (ended.length > 0) this.#noteAll(ended, ending);
+    const refusals = lost.map((message) => this.#letGo(action, message));
+    return refusals.length === 0 ? nothing : Promise.all(refusals).then(() => {});
+  }
+
+  async extendNow(
+    messages: readonly DeliveredMessage[],
+    ms: number,
+    options: CallOptions,
+  ): Promise<void> {
+    options.signal?.throwIfAborted();
+    const lost = messages.find((message) => !this.held.has(message));
+    if (lost !== undefined) throw this.#explainLost("extend", lost);
+    if (messages.length === 0) return;
+    const follower = this.#owner.number;
+    const ranges = rangesOf(messages);
+    await this.#uplink.queries.send((writer, query) => {
+      writeVerdict(writer, FrameType.extend, { follower, query, ms, ranges, reason: "" });
+    }, options);
+  }
+
   /** Gives back the message of a loop that was left. */
   leave(message: DeliveredMessage): void {
     this.returning?.(message);
@@ -191,6 +222,21 @@ export class DeliveryVerdicts implements MessageOwner {
     this.notes.fail(message.tag, leftNote);
     this.schedule();
     abortSignal(message, explainLoss(message, LEFT));
+  }
+
+  /** Gives back messages of a batch whose loop was left; returns the reason of their signals. */
+  leaveAll(messages: readonly DeliveredMessage[], isTogether: boolean): Error {
+    const note = isTogether && this.knowsWork ? { ...leftNote, isTogether } : leftNote;
+    this.endAll(messages, { action: "nack", note }, {}).catch(() => {});
+    const reasons = messages.map((message) => explainLoss(message, LEFT));
+    messages.forEach((message, index) => abortSignal(message, reasons[index]));
+    return reasons[0]!;
+  }
+
+  /** One handler gets several messages at once. */
+  beginTogether(messages: readonly DeliveredMessage[]): void {
+    if (this.knowsWork) this.notes.beginTogether(rangesOf(messages));
+    else for (const { tag } of messages) this.notes.begin(tag);
   }
 
   /** Asks a question that the broker answers when it has done all that was written before. */
@@ -278,6 +324,39 @@ export class DeliveryVerdicts implements MessageOwner {
     }
   }
 
+  #noteAll(messages: readonly DeliveredMessage[], ending: Ending): void {
+    if (ending.action === "acknowledge") { for (const { tag } of messages) this.notes.ack(tag); }
+    else if (ending.action === "release") {
+      for (const { tag } of messages) this.notes.release({ firstTag: tag, count: 1 });
+    } else this.notes.failAll(rangesOf(messages), ending.note);
+    this.schedule();
+  }
+
+  /** Ends deliveries, and waits for one answer of the broker. */
+  async #confirmAll(
+    ended: readonly DeliveredMessage[],
+    lost: readonly DeliveredMessage[],
+    { ending, options }: { ending: Ending; options: CallOptions },
+  ): Promise<void> {
+    const { action } = ending;
+    const follower = this.#owner.number;
+    const ranges = rangesOf(ended);
+    try {
+      if (ended.length > 0) {
+        await this.#uplink.queries.send((writer, query) => {
+          const fields = { follower, query, ranges };
+          if (action === "acknowledge") writeTags(writer, FrameType.ack, fields);
+          else if (action === "release") writeTags(writer, FrameType.release, fields);
+          else writeVerdict(writer, ending.note.type, { ...ending.note, ...fields });
+        }, options);
+      }
+      if (lost[0] !== undefined) throw this.#explainLost(action, lost[0]);
+    } catch (error) {
+      if (!options.signal?.aborted) { for (const message of lost) abortSignal(message, error); }
+      throw error;
+    }
+  }
+
   async #ask(message: DeliveredMessage, options: CallOptions, write: WriteNote): Promise<void> {
     const follower = this.#owner.number;
     await this.#uplink.queries.send((writer, query) => {
@@ -290,23 +369,13 @@ export class DeliveryVerdicts implements MessageOwner {
   }
 }
 
+function rangesOf(messages: readonly DeliveredMessage[]): TagRange[] {
+  const tags = new TagRanges();
+  for (const { tag } of messages) tags.add(tag);
+  return tags.take();
+}
+
 const ack: WriteNote = (writer, delivery) => writeTag(writer, FrameType.ack, delivery);
-
-function findSpanMistake(
-  action: DeliveryAction,
-  name: string,
-  span: unknown,
-  low: number,
-): Error | undefined {
-  return findNumberMistake(name, span, { low, high: SPAN_MS_MAX }, `Cannot ${action} a message`);
-}
-
-function findFaultMistake(fault: unknown): Error | undefined {
-  if (fault === undefined || fault === "downstream") return undefined;
-  const found = typeof fault === "string" ? JSON.stringify(fault) : typeof fault;
-  const text = `Cannot nack a message: fault is "downstream" or left out, found ${found}`;
-  return typeof fault === "string" ? new RangeError(text) : new TypeError(text);
-}
 
 /** Refuses to end a message twice, or with an aborted signal. */
 function refuseAgain(

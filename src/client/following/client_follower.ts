@@ -9,6 +9,15 @@ import type { Link } from "../../transport/link.ts";
 import type { Bind } from "../member/bind.ts";
 import { type CallOptions, checkCloseOptions, type CloseOptions } from "../member/call_options.ts";
 import { type HandleOptions, resolveHandleOptions } from "../handling/handle_options.ts";
+import type { Batch } from "../batching/batch.ts";
+import {
+  type GetBatchesOptions,
+  type HandleBatchesOptions,
+  resolveGetBatches,
+  resolveHandleBatches,
+} from "../batching/batch_options.ts";
+import { BatchOutcomes } from "../batching/batch_outcomes.ts";
+import { checkOptionNames } from "../member/option_check.ts";
 import { HandlerWork } from "../handling/handler_work.ts";
 import type { Handling } from "../handling/handling.ts";
 import { MessageOutcomes } from "../handling/message_outcomes.ts";
@@ -25,7 +34,6 @@ import type { Follower, FollowerOptions, GetMessagesOptions } from "./follower.t
 import type { HeldMessages } from "../deliveries/held_messages.ts";
 import type { AckOptions, Message, NackOptions, PostponeOptions } from "../deliveries/message.ts";
 import { MessageHandout } from "./message_handout.ts";
-import { MessageIterator } from "./message_iterator.ts";
 
 /** What the followers of a connection share. */
 export interface FollowingWay {
@@ -72,7 +80,13 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
   }
 
   getMessages(options: GetMessagesOptions = {}): AsyncIterableIterator<Message<never>> {
-    const loop: AsyncIterableIterator<Message> = new MessageIterator(this.#handout, options);
+    checkOptionNames(options, ["autoAck", "signal"], "Cannot get messages");
+    const { autoAck = false, signal } = options;
+    const loop: AsyncIterableIterator<Message> = this.#handout.loopMessages({
+      autoAck,
+      signal,
+      keepsLast: true,
+    });
     const isWatched = this.#tracing !== undefined && options.autoAck === true;
     return (isWatched ? this.#tracing.watch(loop) : loop) as AsyncIterableIterator<Message<never>>;
   }
@@ -84,17 +98,35 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
     const { clock, drainMs } = this.#uplink.options;
     const resolved = resolveHandleOptions(handler, options as HandleOptions, drainMs);
     const work = new HandlerWork(handler as (message: Message) => unknown, resolved, {
-      source: new MessageIterator(this.#handout, {}, false),
+      source: this.#handout.loopMessages({ autoAck: false, keepsLast: false }),
       outcomes: new MessageOutcomes(this.#verdicts),
       clock,
     });
-    this.#works.add(work);
-    this.#handout.addSlots(resolved.concurrency);
-    work.start(() => {
-      this.#works.delete(work);
-      this.#handout.addSlots(-resolved.concurrency);
+    return this.#start(work, resolved.concurrency);
+  }
+
+  getBatches(options: GetBatchesOptions = {}): AsyncIterableIterator<Batch<never>> {
+    const shape = resolveGetBatches(options);
+    const loop: AsyncIterableIterator<Batch> = this.#handout.loopBatches(shape, 1, {
+      signal: options.signal,
+      keepsLast: true,
     });
-    return work;
+    return loop as AsyncIterableIterator<Batch<never>>;
+  }
+
+  handleBatches(
+    handler: (batch: Batch<never>) => unknown,
+    options: HandleBatchesOptions<never> = {},
+  ): Handling {
+    const { clock, drainMs } = this.#uplink.options;
+    const resolved = resolveHandleBatches(handler, options as HandleBatchesOptions, drainMs);
+    const { shape, work: { concurrency } } = resolved;
+    const work = new HandlerWork(handler as (batch: Batch) => unknown, resolved.work, {
+      source: this.#handout.loopBatches(shape, concurrency, { keepsLast: false }),
+      outcomes: new BatchOutcomes(this.#verdicts),
+      clock,
+    });
+    return this.#start(work, 0);
   }
 
   ackMessage(message: Message, options?: AckOptions): Promise<void> {
@@ -189,6 +221,16 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
 
   handleRevocation(fields: VerdictFields): void {
     this.#handout.revoke(fields);
+  }
+
+  #start<Unit>(work: HandlerWork<Unit>, slots: number): Handling {
+    this.#works.add(work);
+    this.#handout.addSlots(slots);
+    work.start(() => {
+      this.#works.delete(work);
+      this.#handout.addSlots(-slots);
+    });
+    return work;
   }
 
   /** Ends the loops, and gives handlers time to finish. */

@@ -1,6 +1,8 @@
 import type { Bind } from "../member/bind.ts";
 import type { CallOptions, CloseOptions } from "../member/call_options.ts";
 import type { AckOptions, Message, NackOptions, PostponeOptions } from "../deliveries/message.ts";
+import type { Batch } from "../batching/batch.ts";
+import type { GetBatchesOptions, HandleBatchesOptions } from "../batching/batch_options.ts";
 import type { HandleOptions } from "../handling/handle_options.ts";
 import type { Handling } from "../handling/handling.ts";
 
@@ -129,6 +131,59 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
   handle(
     handler: (message: Message<Body>) => unknown,
     options?: HandleOptions<Body>,
+  ): Handling;
+
+  /**
+   * Iterates over batches of messages as they come, as {@linkcode Follower.getMessages} does over messages. All
+   * messages of a batch need an outcome before the loop asks for the next one; `batch.ack()` is for those that have
+   * none yet.
+   *
+   * When a batch is lost with its follower, runs out of time or fails as a whole, its messages come again in two
+   * halves, and so on: a message that makes a handler fail is soon alone, and only then uses up an attempt. That
+   * is known to the broker that is active; after its restart, messages come again without halves.
+   *
+   * @param options How many messages, how long to wait for them, what they have in common; a signal to end the loop.
+   * @returns The batches, for `for await`.
+   * @throws {TypeError | RangeError} If an option is not allowed.
+   * @throws {BrokerError} In the loop: `BATCH_NOT_SETTLED` if messages of the last batch have no outcome; they are
+   * given back. `BAD_PATTERN` and `FORBIDDEN` as in {@linkcode Follower.getMessages}.
+   * @throws {ConnectionClosedError} In the loop: the connection is closed for good.
+   */
+  getBatches(options?: GetBatchesOptions): AsyncIterableIterator<Batch<Body>>;
+
+  /**
+   * Calls a function for each batch of messages, as {@linkcode Follower.handle} does for each message. When it has
+   * returned, all messages without an outcome are acknowledged; when it has thrown, they are given back together,
+   * see {@linkcode Batch.nack}. `onError: "reject"` rejects a message that was alone.
+   *
+   * @param handler Called with a batch; awaited if it returns a promise.
+   * @param options The size of the batches; how many handlers run at once, and the other options of `handle`.
+   * @returns The work: to wait for its end, and to close it.
+   * @throws {TypeError | RangeError} If the handler is no function, or an option is not allowed.
+   *
+   * @example Two batches at once
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * await connection.cursor().createStream("rows");
+   * await connection.publisher("rows").sendMessages([1, 2, 3, 4, 5, 6]);
+   *
+   * const stored: number[] = [];
+   * const follower = connection.follower<number>("rows");
+   * const work = follower.handleBatches(({ bodies }) => {
+   *   stored.push(...bodies);
+   *   if (stored.length === 6) work.close();
+   * }, { size: 3, concurrency: 2 });
+   * await work.closed;
+   * assertEquals(stored.toSorted(), [1, 2, 3, 4, 5, 6]);
+   * ```
+   */
+  handleBatches(
+    handler: (batch: Batch<Body>) => unknown,
+    options?: HandleBatchesOptions<Body>,
   ): Handling;
 
   /**

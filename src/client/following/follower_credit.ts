@@ -7,6 +7,8 @@ export interface CreditBasis {
   readonly fetched: { readonly count: number };
   /** Gives the fetched messages back, because the handler does not take them. */
   readonly giveBack: () => void;
+  /** Whether they are collected for somebody who waits for more of them. */
+  readonly isAwaited: () => boolean;
 }
 
 /** The number of messages that a follower asks the broker for. */
@@ -21,6 +23,10 @@ export class FollowerCredit {
   #sentSlots = 1;
   /** How many messages loops had at once, with those that they waited for. */
   #busyCount = 1;
+  /** The slots of handlers; a loop that takes one message after the other needs none. */
+  #slotCount = 0;
+  /** Slots that the broker is not told of. */
+  #borrowedSlots = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(prefetch: Prefetch, basis: CreditBasis) {
@@ -30,7 +36,19 @@ export class FollowerCredit {
 
   /** How many messages are worked on at once. */
   get slots(): number {
-    return Math.max(this.prefetch.slots, this.#busyCount);
+    return Math.max(1, this.prefetch.slots - this.#borrowedSlots, this.#busyCount);
+  }
+
+  /**
+   * More or fewer messages are worked on at once.
+   *
+   * @param handlers How many handlers have them, if they have several messages of one key: a follower with more
+   * slots gets fewer messages of each key.
+   */
+  addSlots(count: number, handlers: number): void {
+    this.#slotCount += count;
+    this.#borrowedSlots += count - handlers;
+    this.prefetch.slots = Math.max(1, this.#slotCount);
   }
 
   /** Loops have so many messages, with those that they wait for. */
@@ -94,10 +112,10 @@ export class FollowerCredit {
   /** Checks from time to time whether the handler still takes the fetched messages. */
   watch(): void {
     if (this.#timer !== undefined || !this.prefetch.isAutomatic) return;
-    const { held, fetched, giveBack } = this.#basis;
+    const { held, fetched, giveBack, isAwaited } = this.#basis;
     this.#timer = setInterval(() => {
       if (fetched.count === 0) this.unwatch();
-      else if (this.prefetch.tick(fetched.count, held.count)) giveBack();
+      else if (!isAwaited() && this.prefetch.tick(fetched.count, held.count)) giveBack();
     }, WORK_MS);
   }
 

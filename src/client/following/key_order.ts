@@ -2,19 +2,25 @@ import type { TagRange } from "../../../protocol.ts";
 import type { DeliveredMessage } from "../deliveries/delivered_message.ts";
 import type { HeldMessages } from "../deliveries/held_messages.ts";
 import type { FetchedMessages } from "./fetched_messages.ts";
+import { type Grouping, type MessageGroup, NextMessages } from "./next_messages.ts";
 
 /** A key of a stream, as long as there is something to know of it. */
 class KeyState {
   /** How many of its messages handlers have. */
   inHandCount = 0;
-  /** Whether its next message is about to be handed out. */
-  isNext = false;
+  /** How many of its messages are about to be handed out. */
+  nextCount = 0;
   /** The number of the fence that it waits for; 0 for none. */
   fence = 0;
   readonly waiting: DeliveredMessage[] = [];
 
   get isBusy(): boolean {
-    return this.inHandCount > 0 || this.isNext || this.fence > 0 || this.waiting.length > 0;
+    return this.nextCount > 0 || this.isHeldUp;
+  }
+
+  /** Whether not even a batch of its messages may be handed out. */
+  get isHeldUp(): boolean {
+    return this.inHandCount > 0 || this.fence > 0 || this.waiting.length > 0;
   }
 }
 
@@ -46,7 +52,9 @@ export class KeyOrder {
   #isTracking = false;
   readonly #keys = new Map<string, KeyState>();
   /** Messages that may be handed out, before those that are fetched. */
-  #next: DeliveredMessage[] = [];
+  readonly next: NextMessages = new NextMessages();
+  /** Whether several messages of a key may be handed out together. */
+  #lendsKeys = false;
   #waitingCount = 0;
   /** The number of the last fence that was asked for, of the last one that is passed, and what is waited for. */
   #fence = 0;
@@ -62,7 +70,7 @@ export class KeyOrder {
 
   /** How many messages were fetched and not handed out. */
   get count(): number {
-    return this.#options.fetched.count + this.#next.length + this.#waitingCount;
+    return this.#options.fetched.count + this.next.count + this.#waitingCount;
   }
 
   /** Begins on a new link. */
@@ -70,7 +78,7 @@ export class KeyOrder {
     this.#isActive = isActive;
     this.#isTracking = false;
     this.#keys.clear();
-    this.#next = [];
+    this.next.clear();
     this.#waitingCount = 0;
     this.#passed = this.#fence;
     this.#commonFence = 0;
@@ -84,7 +92,7 @@ export class KeyOrder {
 
   /** Whether a message may be handed out now. */
   hasNext(): boolean {
-    if (this.#next.length > 0) return true;
+    if (this.next.count > 0) return true;
     const { fetched, held } = this.#options;
     if (fetched.count === 0) return false;
     if (!this.#isActive) return true;
@@ -105,10 +113,39 @@ export class KeyOrder {
    * @param isHeld Whether a handler has to end it.
    */
   take(isHeld: boolean): DeliveredMessage {
-    if (this.#next.length === 0) return this.#options.fetched.take();
-    const message = this.#next.shift()!;
-    this.#noteTaken(message, isHeld);
+    if (this.next.count === 0) return this.#options.fetched.take();
+    const message = this.next.shift();
+    this.#noteTaken([message], isHeld);
     return message;
+  }
+
+  /**
+   * Prepares for batches: messages are grouped from now on.
+   *
+   * @param lendsKeys Whether a batch may have several messages of a key; groups are keys then.
+   */
+  group(grouping: Grouping, lendsKeys: boolean): void {
+    this.#lendsKeys = lendsKeys;
+    this.next.regroup(grouping);
+  }
+
+  /** Looks at all messages that are fetched: which ones may be handed out, and with which others. */
+  readAhead(): void {
+    const { fetched } = this.#options;
+    if (fetched.count === 0) return;
+    if (this.#isActive) this.#track();
+    while (fetched.count > 0) {
+      const message = fetched.take();
+      if (this.#isActive) this.#sort(message);
+      else this.next.push(message);
+    }
+  }
+
+  /** Takes messages of a group, for a handler that has to end them. */
+  takeGroup(group: MessageGroup, countMax: number, bytesMax: number): DeliveredMessage[] {
+    const messages = this.next.take(group, countMax, bytesMax);
+    this.#noteTaken(messages, true);
+    return messages;
   }
 
   /** A handler gives a message back: nothing of its key is handed out before the broker has it. */
@@ -128,7 +165,7 @@ export class KeyOrder {
   /** Removes messages that the broker has taken back; returns the tags of those that were handed out. */
   drop(range: TagRange): number[] {
     const others = this.#options.fetched.drop(range);
-    if (this.#next.length + this.#waitingCount === 0) return others;
+    if (this.next.count + this.#waitingCount === 0) return others;
     const dropped = new Set(others);
     const isLeft = ({ tag }: DeliveredMessage) => !dropped.has(tag);
     const gone = this.#listKept().filter((message) => !isLeft(message));
@@ -154,16 +191,14 @@ export class KeyOrder {
   }
 
   #listKept(): DeliveredMessage[] {
-    return [...this.#next, ...[...this.#keys.values()].flatMap(({ waiting }) => waiting)];
+    return [...this.next.list(), ...[...this.#keys.values()].flatMap(({ waiting }) => waiting)];
   }
 
   #removeKept(isLeft: (message: DeliveredMessage) => boolean): void {
-    this.#next = this.#next.filter((message) => {
-      if (isLeft(message)) return true;
-      const state = this.#keys.get(message.orderKey ?? "");
-      if (state !== undefined) state.isNext = false;
-      return false;
-    });
+    for (const { orderKey } of this.next.remove((message) => !isLeft(message))) {
+      const state = orderKey === undefined ? undefined : this.#keys.get(orderKey);
+      if (state !== undefined) state.nextCount--;
+    }
     for (const [key, state] of this.#keys) {
       const { waiting } = state;
       const left = waiting.filter(isLeft);
@@ -187,24 +222,38 @@ export class KeyOrder {
     const { orderKey } = message;
     if (orderKey !== undefined) {
       const state = this.#stateOf(orderKey);
-      if (state.isBusy || this.#commonFence > 0) {
+      const isBusy = this.#lendsKeys ? state.isHeldUp : state.isBusy;
+      if (isBusy || this.#commonFence > 0) {
         state.waiting.push(message);
         this.#waitingCount++;
         return false;
       }
-      state.isNext = true;
+      state.nextCount++;
     }
-    this.#next.push(message);
+    this.next.push(message);
     return true;
   }
 
-  #noteTaken(message: DeliveredMessage, isHeld: boolean): void {
-    const { orderKey } = message;
+  #noteTaken(messages: readonly DeliveredMessage[], isHeld: boolean): void {
+    for (const message of messages) {
+      const { orderKey } = message;
+      const state = orderKey === undefined ? undefined : this.#keys.get(orderKey);
+      if (orderKey === undefined || state === undefined) continue;
+      state.nextCount--;
+      if (isHeld) state.inHandCount++;
+      else this.#goOn(orderKey, state);
+    }
+    if (this.#lendsKeys) { for (const message of messages) this.#keepRest(message); }
+  }
+
+  /** A batch has not taken all messages of its key: the others wait for it. */
+  #keepRest({ orderKey }: DeliveredMessage): void {
     const state = orderKey === undefined ? undefined : this.#keys.get(orderKey);
-    if (orderKey === undefined || state === undefined) return;
-    state.isNext = false;
-    if (isHeld) state.inHandCount++;
-    else this.#goOn(orderKey, state);
+    if (state === undefined || state.nextCount === 0 || state.inHandCount === 0) return;
+    const rest = this.next.takeRest(orderKey!);
+    state.nextCount -= rest.length;
+    state.waiting.unshift(...rest);
+    this.#waitingCount += rest.length;
   }
 
   /** A handler has ended a message. */
@@ -219,12 +268,13 @@ export class KeyOrder {
 
   /** Has the next message of a key handed out, if it may be; forgets the key if there is none. */
   #goOn(key: string, state: KeyState): void {
-    if (state.inHandCount > 0 || state.isNext || state.fence > 0) return;
+    if (state.inHandCount > 0 || state.nextCount > 0 || state.fence > 0) return;
     if (state.waiting.length === 0) return void this.#keys.delete(key);
     if (this.#commonFence > 0) return;
-    this.#next.push(state.waiting.shift()!);
-    this.#waitingCount--;
-    state.isNext = true;
+    const free = state.waiting.splice(0, this.#lendsKeys ? Infinity : 1);
+    for (const message of free) this.next.push(message);
+    this.#waitingCount -= free.length;
+    state.nextCount = free.length;
     this.#options.wake();
   }
 

@@ -16,18 +16,22 @@ import type { DeliveredMessage } from "../deliveries/delivered_message.ts";
 import type { DeliveryVerdicts } from "../deliveries/delivery_verdicts.ts";
 import { FetchedMessages, hasKeys } from "./fetched_messages.ts";
 import { KeyOrder } from "./key_order.ts";
-import { done, type MessageIterator, type MessageSource } from "./message_iterator.ts";
+import { BatchHands } from "./batch_hands.ts";
+import type { ResolvedBatchShape } from "../batching/batch_options.ts";
+import type { ClientBatch } from "../batching/client_batch.ts";
+import { done, HandoutLoop, type HandoutSource, type LoopOptions } from "./handout_loop.ts";
+import { type HandoutParts, MessageHands } from "./message_hands.ts";
 import { Prefetch } from "./prefetch.ts";
 
-/** A loop that waits for a message. */
-interface MessageWaiter extends PromiseWithResolvers<IteratorResult<DeliveredMessage>> {
-  readonly loop: MessageIterator;
+/** A loop that waits. */
+interface Waiter<Unit> extends PromiseWithResolvers<IteratorResult<Unit>> {
+  readonly loop: HandoutLoop<Unit>;
 }
 
 const now = (): number => performance.now();
 
 /** Fetches as many messages as a follower's loops can use, and hands them out one by one. */
-export class MessageHandout implements MessageSource {
+export class MessageHandout implements HandoutSource {
   readonly #uplink: Uplink;
   readonly #verdicts: DeliveryVerdicts;
   readonly #credit: FollowerCredit;
@@ -35,13 +39,13 @@ export class MessageHandout implements MessageSource {
   readonly #order: KeyOrder;
   readonly #caution = new Caution();
   readonly #begins: BeginWatch;
-  #waiters: MessageWaiter[] = [];
+  readonly #parts: HandoutParts;
+  // deno-lint-ignore no-explicit-any -- each loop gets what it wants
+  #waiters: Waiter<any>[] = [];
   /** Set while the event loop takes a turn before the next message is handed out. */
   #turn: Promise<void> | undefined;
   /** Whether the waiting loops are about to be served. */
   #isServing = false;
-  /** The slots of handlers; a loop that takes one message after the other needs none. */
-  #slotCount = 0;
   /** Set when loops get nothing more; with an error unless the follower was closed here. */
   #end: { readonly error?: Error } | undefined;
 
@@ -63,6 +67,7 @@ export class MessageHandout implements MessageSource {
       held,
       fetched: order,
       giveBack: () => this.#pause(),
+      isAwaited: () => this.#waiters.some(({ loop }) => loop.hands.collects),
     });
     this.#begins = new BeginWatch({
       held,
@@ -72,6 +77,7 @@ export class MessageHandout implements MessageSource {
         verdicts.schedule();
       },
     });
+    this.#parts = { order, verdicts, begins: this.#begins, prefetch: window };
   }
 
   /** The last tag received over this link. */
@@ -84,10 +90,9 @@ export class MessageHandout implements MessageSource {
     return this.#credit.slots;
   }
 
-  /** More or fewer messages are worked on at once. */
-  addSlots(count: number): void {
-    this.#slotCount += count;
-    this.#credit.prefetch.slots = Math.max(1, this.#slotCount);
+  /** More or fewer messages are worked on at once; `handlers` of them by handlers of their own. */
+  addSlots(count: number, handlers: number = count): void {
+    this.#credit.addSlots(count, handlers);
     this.#verdicts.schedule();
   }
 
@@ -137,7 +142,7 @@ export class MessageHandout implements MessageSource {
   add(fields: DeliverFields, stream: string, frame: FrameDecoder): void {
     const batch = readBatch(frame);
     const { count } = batch;
-    const { firstTag, firstId, attempts, isDoubtful, storedAt } = fields;
+    const { firstTag, firstId, attempts, isDoubtful, isSuspect, storedAt } = fields;
     this.#fetched.lastTag = firstTag + count - 1;
     if (this.#credit.isPaused || this.#end !== undefined) {
       if (hasKeys(batch.buffer, batch.start, count)) this.#order.holdAll();
@@ -147,7 +152,7 @@ export class MessageHandout implements MessageSource {
     if (isDoubtful) this.#caution.alarm();
     this.#begins.wake(isDoubtful);
     this.#fetched.add(
-      { owner: this.#verdicts, stream, firstId, attempts, isDoubtful, storedAt },
+      { owner: this.#verdicts, stream, firstId, attempts, isDoubtful, isSuspect, storedAt },
       { firstTag, firstId, count },
       batch,
     );
@@ -190,24 +195,52 @@ export class MessageHandout implements MessageSource {
     this.#verdicts.schedule();
   }
 
-  takeNow(loop: MessageIterator): DeliveredMessage | undefined {
+  /** A loop over messages. */
+  loopMessages(
+    options: LoopOptions & { readonly autoAck: boolean },
+  ): HandoutLoop<DeliveredMessage> {
+    return new HandoutLoop(this, new MessageHands(this.#parts, options.autoAck), options);
+  }
+
+  /** A loop over batches, of which so many are in handlers at once. */
+  loopBatches(
+    shape: ResolvedBatchShape,
+    handlers: number,
+    options: LoopOptions,
+  ): HandoutLoop<ClientBatch> {
+    const parts = {
+      ...this.#parts,
+      clock: this.#uplink.options.clock,
+      bytesMax: () => this.#uplink.limits.unacknowledgedBytes,
+      wake: () => this.#serveSoon(),
+      addSlots: (count: number, handlers: number) => this.addSlots(count, handlers),
+    };
+    const hands = new BatchHands(parts, shape, handlers);
+    return new HandoutLoop(this, hands, options);
+  }
+
+  takeNow<Unit>(loop: HandoutLoop<Unit>): Unit | undefined {
     const isHindered = this.#turn !== undefined || this.#end !== undefined || loop.signal?.aborted;
     if (isHindered) return undefined;
     if (this.#credit.ask()) this.#verdicts.schedule();
-    if (!this.#order.hasNext()) return undefined;
+    const { hands } = loop;
+    if (!hands.hasNext()) return undefined;
     const pause = this.#caution.advise(now);
     // There is one write at a time; the present one is done when the turn is over.
-    if (pause === "turn" || (pause === "write" && this.#uplink.link?.isSending)) {
+    const isWriting = pause === "write" || hands.collects;
+    if (pause === "turn" || (isWriting && this.#uplink.link?.isSending)) {
       this.#takeTurn();
       return undefined;
     }
-    const message = this.#take(loop);
-    if (pause === "write" || (this.#begins.isWary && message.isDoubtful)) this.#uplink.writeNow();
-    return message;
+    const unit = hands.take();
+    loop.noteTaken(unit);
+    const isWritten = this.#begins.isWary && hands.isDoubtful?.(unit);
+    if (pause === "write" || isWritten) this.#uplink.writeNow();
+    return unit;
   }
 
-  /** Gives a loop its next message. */
-  next(loop: MessageIterator): Promise<IteratorResult<DeliveredMessage>> {
+  /** Gives a loop what comes next. */
+  next<Unit>(loop: HandoutLoop<Unit>): Promise<IteratorResult<Unit>> {
     const value = this.takeNow(loop);
     if (value !== undefined) return Promise.resolve({ done: false, value });
     if (this.#turn !== undefined) return this.#turn.then(() => loop.next());
@@ -218,12 +251,12 @@ export class MessageHandout implements MessageSource {
     return Promise.reject(signal.reason);
   }
 
-  /** A loop is left: its last message goes back with the attempt counted, fetched ones without. */
-  leave(loop: MessageIterator): void {
+  /** A loop is left: what it had last goes back with the attempt counted, fetched messages without. */
+  leave<Unit>(loop: HandoutLoop<Unit>): void {
     for (const { loop: waiting, resolve } of this.#waiters) if (waiting === loop) resolve(done);
     this.#waiters = this.#waiters.filter((waiter) => waiter.loop !== loop);
     const { last } = loop;
-    if (last !== undefined && this.#verdicts.held.has(last)) this.#verdicts.leave(last);
+    if (last !== undefined && loop.hands.isOpen(last)) loop.hands.leave(last);
     this.#pauseUnlessAsked();
     // A handler that throws may be about to end the process.
     this.#uplink.writeNow();
@@ -240,20 +273,22 @@ export class MessageHandout implements MessageSource {
     );
   }
 
-  #wait(loop: MessageIterator): Promise<IteratorResult<DeliveredMessage>> {
+  #wait<Unit>(loop: HandoutLoop<Unit>): Promise<IteratorResult<Unit>> {
     const { held } = this.#verdicts;
-    if (loop.last !== undefined && !held.has(loop.last)) loop.last = undefined;
-    const waiter: MessageWaiter = { ...Promise.withResolvers(), loop };
+    if (loop.last !== undefined && !loop.hands.isOpen(loop.last)) loop.noteTaken(undefined);
+    const waiter: Waiter<Unit> = { ...Promise.withResolvers(), loop };
     this.#waiters.push(waiter);
     this.#credit.prefetch.waitBegins(now());
-    this.#credit.prefetch.demand(held.count);
-    this.#credit.noteBusy(held.count + this.#waiters.length);
+    if (!loop.hands.collects) {
+      this.#credit.prefetch.demand(held.count);
+      this.#credit.noteBusy(held.count + this.#waiters.length);
+    }
     if (this.#credit.isChanged) this.#verdicts.schedule();
     if (loop.signal !== undefined) this.#abortWith(loop.signal, waiter);
     return waiter.promise;
   }
 
-  #abortWith(signal: AbortSignal, waiter: MessageWaiter): void {
+  #abortWith<Unit>(signal: AbortSignal, waiter: Waiter<Unit>): void {
     const forget = whenAborted(signal, () => {
       this.#waiters = this.#waiters.filter((other) => other !== waiter);
       this.#pauseUnlessAsked();
@@ -267,31 +302,18 @@ export class MessageHandout implements MessageSource {
     const time = now();
     this.#credit.prefetch.waitEnds(time);
     this.#caution.noteTurn(time, Math.min(this.#waiters.length, this.#order.count));
-    while (this.#waiters.length > 0 && this.#order.hasNext()) {
-      const { resolve, loop } = this.#waiters.shift()!;
-      const value = this.#take(loop);
+    this.#waiters = this.#waiters.filter(({ loop, resolve }) => {
+      const { hands } = loop;
+      if (!hands.hasNext()) return true;
+      const value = hands.take();
+      loop.noteTaken(value);
       // The broker is told before the handler can crash this process.
-      if (value.isDoubtful) this.#uplink.writeNow();
+      if (hands.isDoubtful?.(value)) this.#uplink.writeNow();
       resolve({ done: false, value });
-    }
+      return false;
+    });
     if (this.#waiters.length > 0) this.#credit.prefetch.waitBegins(now());
     if (this.#caution.isCareful) this.#uplink.writeNow();
-  }
-
-  /** Hands the next message out. */
-  #take(loop: MessageIterator): DeliveredMessage {
-    const message = this.#order.take(!loop.autoAck);
-    const { held, notes } = this.#verdicts;
-    if (loop.autoAck) {
-      message.verdict = "acknowledged by autoAck";
-      if (notes.ack(message.tag)) this.#verdicts.schedule();
-    } else {
-      if (loop.keepsLast) loop.last = message;
-      const othersCount = held.add(message);
-      if (othersCount > 0 || this.#begins.isWary) this.#begins.note(message, othersCount);
-    }
-    if (this.#credit.prefetch.take(now)) this.#verdicts.schedule();
-    return message;
   }
 
   #pauseUnlessAsked(): void {

@@ -123,6 +123,17 @@ export class Prefetch {
   }
 
   /**
+   * More messages are needed than the window has room for.
+   *
+   * @returns Whether the window has grown.
+   */
+  widen(): boolean {
+    if (this.#fixed !== undefined || this.#window >= this.#windowMax) return false;
+    this.#window = Math.min(this.#window * 2, this.#windowMax);
+    return true;
+  }
+
+  /**
    * Checks, every {@linkcode WORK_MS}, whether the fetched messages move.
    *
    * @param bufferedCount The number of messages fetched and not taken.

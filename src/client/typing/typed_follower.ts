@@ -1,3 +1,6 @@
+import type { Batch } from "../batching/batch.ts";
+import type { GetBatchesOptions, HandleBatchesOptions } from "../batching/batch_options.ts";
+import { ClientBatch } from "../batching/client_batch.ts";
 import type { DeliveredMessage } from "../deliveries/delivered_message.ts";
 import type { AckOptions, Message, NackOptions, PostponeOptions } from "../deliveries/message.ts";
 import type { Follower, GetMessagesOptions } from "../following/follower.ts";
@@ -55,6 +58,25 @@ export class CheckedFollower implements Follower<never> {
     return this.#inner.handle(handleChecked, options);
   }
 
+  getBatches(options?: GetBatchesOptions): AsyncIterableIterator<Batch<never>> {
+    return new CheckedBatchLoop(this.#inner.getBatches(options), this.#check);
+  }
+
+  handleBatches(
+    handler: (batch: Batch<never>) => unknown,
+    options?: HandleBatchesOptions<never>,
+  ): Handling {
+    checkHandler(handler, "Cannot handle batches");
+    return this.#inner.handleBatches((batch) => {
+      const fault = checkBatch(batch, this.#check);
+      const judge = (fault: BodyFault) => {
+        if (fault !== undefined) throw fault;
+        return batch.messages.length === 0 ? undefined : handler(batch);
+      };
+      return fault instanceof Promise ? fault.then(judge) : judge(fault);
+    }, options);
+  }
+
   ackMessage(message: Message<never>, options?: AckOptions): Promise<void> {
     return this.#inner.ackMessage(message, options);
   }
@@ -96,6 +118,61 @@ export class CheckedFollower implements Follower<never> {
 function failIfMeant(fault: NonNullable<BodyFault>, { definition }: BodyCheck): void {
   if (definition.onInvalid === "reject") throw new Reject(describeFault(fault));
   if (definition.onInvalid === "throw") throw fault;
+}
+
+/**
+ * Checks the messages of a batch. Those that are not valid are rejected and leave the batch, or are the fault that
+ * is returned, as the definition says.
+ */
+function checkBatch(given: Batch<never>, check: BodyCheck): BodyFault | Promise<BodyFault> {
+  const batch = given as unknown as ClientBatch;
+  const { messages } = batch;
+  const { onInvalid } = check.definition;
+  const judge = (faults: readonly BodyFault[]) => {
+    if (onInvalid === "pass") return undefined;
+    if (onInvalid === "throw") return faults.find((fault) => fault !== undefined);
+    faults.forEach((fault, index) => {
+      // It may have been taken away meanwhile.
+      if (fault !== undefined) messages[index]!.reject(describeFault(fault)).catch(() => {});
+    });
+    ClientBatch.narrow(batch, messages.filter((_, index) => faults[index] === undefined));
+    return undefined;
+  };
+  const asked = messages.map((message) => check.checkReceived(message));
+  const isLater = asked.some((fault) => fault instanceof Promise);
+  return isLater ? Promise.all(asked).then(judge) : judge(asked as BodyFault[]);
+}
+
+/** A loop over batches of messages whose bodies are valid. */
+class CheckedBatchLoop implements AsyncIterableIterator<Batch<never>> {
+  readonly #inner: AsyncIterableIterator<Batch<never>>;
+  readonly #check: BodyCheck;
+
+  constructor(inner: AsyncIterableIterator<Batch<never>>, check: BodyCheck) {
+    this.#inner = inner;
+    this.#check = check;
+  }
+
+  async next(): Promise<IteratorResult<Batch<never>>> {
+    for (;;) {
+      const result = await this.#inner.next();
+      if (result.done) return result;
+      const fault = await checkBatch(result.value, this.#check);
+      if (fault !== undefined) {
+        await this.#inner.return?.();
+        throw fault;
+      }
+      if (result.value.messages.length > 0) return result;
+    }
+  }
+
+  async return(): Promise<IteratorResult<Batch<never>>> {
+    return await this.#inner.return!();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
 }
 
 /** A loop over messages whose bodies are valid. */

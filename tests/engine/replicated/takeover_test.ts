@@ -270,3 +270,60 @@ Deno.test("takeover: thousands of messages with keys, priorities and delays are 
   assertEquals((await cluster.until(delayed!.received(1000))).length >= 1000, true);
   await cluster.pass(10);
 });
+
+const DOWN = { reason: "ECONNREFUSED", isFault: true };
+
+async function breakerOf(cluster: TestCluster, broker: TestBroker) {
+  const { breaker } = await cluster.until(broker.use.engine.getStream("calls"));
+  return breaker;
+}
+
+/** Starts a broker with a standby, whose stream has an open breaker. */
+async function startOpen(cluster: TestCluster) {
+  const first = await cluster.startActive("a");
+  const options = { breaker: { failures: 2, openMs: 60_000 }, maxDeliveries: 1, backoffMs: [1000] };
+  await cluster.until(first.use.createWith("calls", options));
+  const second = cluster.start("b");
+  const publisher = first.use.publisher("calls");
+  await cluster.until(publisher.store("1", "2", "3", "4", "5"));
+  const follower = first.use.follower("calls", { messages: 3 });
+  await cluster.until(follower.received(3));
+  await cluster.until(follower.postpone([3], 600_000, "429"));
+  await cluster.until(follower.nack([1, 2], DOWN));
+  return { first, second };
+}
+
+Deno.test("takeover: an open breaker stays open, and the next probe goes when it would have gone", async () => {
+  const cluster = new TestCluster();
+  const { first, second } = await startOpen(cluster);
+  const before = await breakerOf(cluster, first);
+  first.kill();
+  await cluster.until(second.cluster.opening);
+  assertEquals(await breakerOf(cluster, second), before);
+  // No failure was an attempt, and what was put off waits as long as before.
+  assertEquals(
+    (await cluster.until(second.use.look("calls"))).map((one) => one.replace("ready", "delayed")),
+    ["1×0 delayed 1", "2×0 delayed 2", "3×0 delayed 3", "4×0 delayed 4", "5×0 delayed 5"],
+  );
+  const { infos } = await cluster.until(second.use.engine.peek("calls", 3, 1));
+  assertEquals([infos[0]?.state, infos[0]?.postponed], ["delayed", 1]);
+  const follower = second.use.follower("calls");
+  await cluster.pass(30_000);
+  assertEquals(follower.sink.messages.length, 0);
+  await cluster.pass(30_000);
+  assertEquals(follower.sink.messages.map(({ id, attempts }) => [id, attempts]), [[1, 1]]);
+  // The broker dies with the probe: that is a failure, and no attempt.
+  const third = cluster.restart(first);
+  await cluster.pass(5000);
+  second.kill();
+  await cluster.until(third.cluster.opening);
+  const after = await breakerOf(cluster, third);
+  assertEquals([after?.since, after?.probes], [before?.since, 1]);
+  const last = third.use.follower("calls");
+  await cluster.pass(60_000);
+  assertEquals(last.sink.messages.map(({ id, attempts }) => [id, attempts]), [[1, 1]]);
+  await cluster.until(last.ack(1));
+  assertEquals(await breakerOf(cluster, third), undefined);
+  await cluster.until(last.received(4));
+  assertEquals(last.sink.ids.slice(1).sort(), [2, 4, 5]);
+});

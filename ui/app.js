@@ -20,6 +20,7 @@ import { showEvents } from "./views/events.js";
 import { showLogin } from "./views/login.js";
 import { showOverview } from "./views/overview.js";
 import { showPublish } from "./views/publish.js";
+import { showSchedules } from "./views/schedules.js";
 import { showStream } from "./views/stream/stream.js";
 import { showStreams } from "./views/streams.js";
 
@@ -30,6 +31,7 @@ const VIEWS = {
   overview: showOverview,
   streams: (page) => page.path.length > 1 ? showStream(page) : showStreams(page),
   dead: showDeadLetters,
+  schedules: showSchedules,
   connections: showConnections,
   cluster: showCluster,
   publish: showPublish,

@@ -11,6 +11,7 @@ export const ICONS = {
   dead: "M12 3 2.5 20h19L12 3zM12 10v4M12 17v.5",
   connections: "M7 7h10v10H7zM12 7V3M12 21v-4M7 12H3M21 12h-4",
   cluster: "M12 3v6M6 15l3-3M18 15l-3-3M9 9h6v6H9zM3 15h6v6H3zM15 15h6v6h-6z",
+  schedules: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5l3.5 2",
   publish: "M4 12 20 4l-5 16-4-6-7-2zM11 14l9-10",
   events: "M5 4h14v16H5zM9 9h6M9 13h6M9 17h3",
   help:

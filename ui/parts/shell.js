@@ -18,6 +18,7 @@ const ENTRIES = [
   { name: "overview", label: "Overview" },
   { name: "streams", label: "Streams", need: "inspect" },
   { name: "dead", label: "Dead letters", need: "inspect" },
+  { name: "schedules", label: "Schedules", need: "inspect" },
   { name: "connections", label: "Connections", need: "connections", isOfAll: true },
   { name: "cluster", label: "Cluster", need: "cluster", isOfAll: true },
   { name: "publish", label: "Publish", need: "publish" },

@@ -49,6 +49,7 @@ class PublishForm {
     this.headers = el("div", { class: "pairs" });
     this.properties = {
       key: textInput({ name: "key" }),
+      lane: textInput({ name: "lane" }),
       priority: numberInput({ name: "priority", min: 0, max: 9, placeholder: "4" }),
       delayMs: textInput({ name: "delay", placeholder: "such as 30 s" }),
       ttlMs: textInput({ name: "ttl", placeholder: "such as 2 h" }),
@@ -67,7 +68,7 @@ class PublishForm {
   }
 
   #build() {
-    const { key, priority, delayMs, ttlMs, dedupId } = this.properties;
+    const { key, lane, priority, delayMs, ttlMs, dedupId } = this.properties;
     const form = el(
       "form",
       { class: "publish", novalidate: true },
@@ -90,6 +91,7 @@ class PublishForm {
         "section",
         { class: "panel" },
         field("Key", key, "Messages of a key are delivered one at a time, in order."),
+        field("Lane", lane, "Whose it is: the lanes of a stream take turns."),
         field("Priority", priority, "0 to 9; higher ones are delivered first."),
         field("Delay", delayMs),
         field("Time to live", ttlMs),
@@ -189,7 +191,7 @@ class PublishForm {
   /** @param {string} name */
   #read(name) {
     const kind = this.kind.read();
-    const { key, priority, delayMs, ttlMs, dedupId } = this.properties;
+    const { key, lane, priority, delayMs, ttlMs, dedupId } = this.properties;
     const spans = [["delayMs", delayMs], ["ttlMs", ttlMs]].map(([field, input]) => {
       const text = /** @type {HTMLInputElement} */ (input).value.trim();
       return { field: String(field), text, value: text === "" ? undefined : readSpan(text) };
@@ -211,6 +213,7 @@ class PublishForm {
       body: this.body.value,
       headers: pairs.length === 0 ? undefined : headers,
       key: key.value || undefined,
+      lane: lane.value || undefined,
       priority: readNumber(priority),
       dedupId: dedupId.value || undefined,
       ...Object.fromEntries(spans.map(({ field, value }) => [field, value])),

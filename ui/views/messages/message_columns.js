@@ -17,6 +17,7 @@ export const CAUSE_TEXTS = {
   rejected: "rejected",
   maxDeliveries: "delivered too often",
   expired: "expired",
+  cancelled: "cancelled",
 };
 
 /**

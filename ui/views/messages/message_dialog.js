@@ -21,6 +21,8 @@ const KNOWN = new Set([
   "id",
   "state",
   "attempts",
+  "postponed",
+  "lane",
   "storedAt",
   "dueAt",
   "follower",
@@ -56,14 +58,16 @@ export async function openMessage({ name, stream, page }, id) {
   const cut = isCut
     ? el("p", { class: "hint" }, `Of ${bytes(size)} only the beginning is shown.`)
     : null;
-  const sweep = (/** @type {"redrive" | "drop"} */ verb) => () =>
+  const sweep = (/** @type {import("./sweep_dialog.js").Sweep} */ verb) => () =>
     Promise.resolve(void sweepIds(name, verb, [id], tell));
-  const actions = stream.may.manage && deadLetter !== undefined
-    ? [
+  const actions = !stream.may.manage
+    ? []
+    : deadLetter === undefined
+    ? [{ label: "Cancel …", kind: /** @type {const} */ ("danger"), run: sweep("cancel") }]
+    : [
       { label: "Redrive …", kind: /** @type {const} */ ("main"), run: sweep("redrive") },
       { label: "Drop …", kind: /** @type {const} */ ("danger"), run: sweep("drop") },
-    ]
-    : [];
+    ];
   return new Dialog({
     title: `Message ${count(id)} of ${name}`,
     isWide: true,
@@ -93,6 +97,8 @@ function propertiesOf(name, message) {
     dueAt,
     follower,
     attempts,
+    postponed,
+    lane,
     storedAt,
     kind,
     size,
@@ -115,8 +121,10 @@ function propertiesOf(name, message) {
     ],
     ["Stored", storedAt === undefined ? undefined : time(storedAt)],
     ["Delivered", attempts === 0 ? "not yet" : counted(attempts, "time")],
+    ["Postponed", postponed === undefined ? undefined : counted(postponed, "time")],
     ["Kind and size", `${kind}, ${bytes(size)}`],
     ["Key", key],
+    ["Lane", lane],
     ["Priority", count(priority)],
     ["Dedup id", dedupId],
     ["Time to live", ttlMs === undefined ? undefined : span(ttlMs)],

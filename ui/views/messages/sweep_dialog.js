@@ -13,7 +13,7 @@ import { tell } from "../../parts/notices.js";
 import { ScanLine } from "../../parts/lists/scan.js";
 import { messageFilter } from "./message_filter.js";
 
-/** @typedef {"redrive" | "drop"} Sweep */
+/** @typedef {"redrive" | "drop" | "cancel"} Sweep */
 
 const TEXTS = {
   redrive: {
@@ -28,6 +28,13 @@ const TEXTS = {
     about: "Messages are removed for good. Those that a follower holds stay.",
     verb: "Drop",
     done: "dropped",
+  },
+  cancel: {
+    title: "Cancel messages of",
+    about:
+      "Messages are removed for good, wherever they are. A follower that works on one loses it, and is told.",
+    verb: "Cancel",
+    done: "cancelled",
   },
 };
 
@@ -72,7 +79,7 @@ export function sweepMessages(name, sweep, onDone) {
       { label: "Count", kind: "usual", run: (signal) => go(true, signal) },
       {
         label: texts.verb,
-        kind: sweep === "drop" ? "danger" : "main",
+        kind: sweep === "redrive" ? "main" : "danger",
         run: (signal) => go(false, signal),
       },
     ],
@@ -136,12 +143,14 @@ export function sweepIds(name, sweep, ids, onDone) {
     title: `${verb} ${messages} of ${name}?`,
     sentences: [about],
     label: `${verb} ${messages}`,
-    kind: sweep === "drop" ? "danger" : "main",
+    kind: sweep === "redrive" ? "main" : "danger",
     run: async (signal) => {
       const sums = await ask("POST", apiPath("streams", name, sweep), { body: { ids }, signal });
       const stayed = sums.skipped === 0
         ? ""
-        : `; ${count(sums.skipped)} stayed: held by a follower, or gone`;
+        : `; ${count(sums.skipped)} ${
+          sweep === "cancel" ? "were" : "stayed: held by a follower, or"
+        } gone`;
       onDone(`${counted(sums.count, "message")} of "${name}" ${done}${stayed}.`);
     },
   });

@@ -7,62 +7,9 @@
 import { el } from "../../parts/element.js";
 import { bytes, count, span } from "../../parts/format.js";
 import { field, select, textInput } from "../../parts/form.js";
+import { GROUP_HEADS, OPTIONS } from "./option_list.js";
 
-/** @typedef {{ name: string, label: string, hint: string, kind: "span" | "count" | "size" | "spans" | "flag" | "overflow" }} Option */
-
-/** @type {Option[]} */
-export const OPTIONS = [
-  {
-    name: "ackTimeoutMs",
-    label: "Acknowledge within",
-    hint: "How long a handler may have a message.",
-    kind: "span",
-  },
-  {
-    name: "maxDeliveries",
-    label: "Deliveries at most",
-    hint: "After the last one it is a dead letter.",
-    kind: "count",
-  },
-  {
-    name: "backoffMs",
-    label: "Delays after failures",
-    hint: "The first, the second …, apart by commas.",
-    kind: "spans",
-  },
-  {
-    name: "ttlMs",
-    label: "Time to live",
-    hint: "Of messages without one of their own; none: for ever.",
-    kind: "span",
-  },
-  {
-    name: "dedupWindowMs",
-    label: "Dedup ids remembered",
-    hint: "Another message with the same id is not stored.",
-    kind: "span",
-  },
-  { name: "maxMessages", label: "Messages at most", hint: "none: no limit.", kind: "count" },
-  {
-    name: "maxBytes",
-    label: "Size at most",
-    hint: "Such as 100 MiB; none: no limit.",
-    kind: "size",
-  },
-  { name: "overflow", label: "When it is full", hint: "", kind: "overflow" },
-  { name: "deadLetter", label: "Keep failed messages", hint: "As dead letters.", kind: "flag" },
-  {
-    name: "deadLetterExpired",
-    label: "Keep expired messages",
-    hint: "As dead letters.",
-    kind: "flag",
-  },
-];
-
-const OVERFLOW = /** @type {[string, string][]} */ ([
-  ["reject", "refuse new messages"],
-  ["drop-oldest", "drop the oldest messages"],
-]);
+/** @typedef {import("./option_list.js").Option} Option */
 
 const UNITS = /** @type {Record<string, number>} */ ({
   ms: 1,
@@ -75,19 +22,43 @@ const SIZES =
   /** @type {Record<string, number>} */ ({ b: 1, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 });
 
 /**
+ * The value of an option, or of a part of one; nothing if the whole is not there, or its default.
+ *
+ * @param {Option} option
+ * @param {any} options
+ */
+export function valueOf({ group, name }, options) {
+  if (options === undefined) return undefined;
+  if (group === undefined) return options[name];
+  const whole = options[group];
+  const found = whole?.[name];
+  if (found !== undefined && found !== null) return found;
+  const isMissing = GROUP_HEADS[group] === undefined || GROUP_HEADS[group] === name;
+  return isMissing ? null : undefined;
+}
+
+/**
  * An option's value as people read it.
  *
  * @param {Option} option
  * @param {any} value
  */
-export function writeOption({ kind }, value) {
+export function writeOption({ kind, choices = [] }, value) {
   if (value === null) return "none";
+  if (value === undefined) return "";
+  if (kind === "rate") return writeRate(value);
+  if (kind === "share") return `${Math.round(value * 10_000) / 100} %`;
   if (kind === "span") return span(value);
   if (kind === "spans") return value.map(span).join(", ");
   if (kind === "size") return bytes(value);
   if (kind === "count") return count(value);
   if (kind === "flag") return value ? "yes" : "no";
-  return OVERFLOW.find(([name]) => name === value)?.[1] ?? String(value);
+  return choices.find(([name]) => name === value)?.[1] ?? String(value);
+}
+
+/** @param {{ count: number, perMs: number }} rate */
+function writeRate({ count: most, perMs }) {
+  return `${count(most)} / ${writeExact("span", perMs)}`;
 }
 
 /**
@@ -98,10 +69,9 @@ export function writeOption({ kind }, value) {
  */
 export function optionFields(values, defaults) {
   const fields = OPTIONS.map((option) => {
-    const input = makeInput(option, values?.[option.name]);
-    const usual = defaults === undefined
-      ? ""
-      : ` Default: ${writeOption(option, defaults[option.name])}.`;
+    const input = makeInput(option, valueOf(option, values));
+    const initial = defaults === undefined ? undefined : valueOf(option, defaults);
+    const usual = initial === undefined ? "" : ` Default: ${writeOption(option, initial)}.`;
     return {
       option,
       input,
@@ -114,16 +84,27 @@ export function optionFields(values, defaults) {
     /** Reads what was changed; throws with all mistakes at once. */
     read() {
       const changed = fields.filter(({ input, before }) => input.value.trim() !== before);
+      const groups = new Set(changed.map(({ option }) => option.group));
       const mistakes = /** @type {string[]} */ ([]);
-      const entries = changed.map(({ option, input }) => {
+      const read = (/** @type {typeof fields[number]} */ { option, input }) => {
         const value = readOption(option, input.value.trim());
         if (value === undefined) {
           mistakes.push(
             `${option.label}: ${JSON.stringify(input.value)} is not ${allowed(option)}`,
           );
         }
-        return [option.name, value];
-      });
+        return value;
+      };
+      const entries = changed.filter(({ option }) => option.group === undefined)
+        .map((one) => /** @type {[string, unknown]} */ ([one.option.name, read(one)]));
+      for (const group of Object.keys(GROUP_HEADS)) {
+        if (!groups.has(/** @type {any} */ (group))) continue;
+        // An option of several parts is sent as a whole.
+        const own = fields.filter(({ option, input }) =>
+          option.group === group && input.value.trim() !== ""
+        );
+        entries.push([group, joinParts(group, own.map((one) => [one.option.name, read(one)]))]);
+      }
       if (mistakes.length > 0) throw new Error(`Cannot read the options: ${mistakes.join("; ")}`);
       return Object.fromEntries(entries);
     },
@@ -131,17 +112,27 @@ export function optionFields(values, defaults) {
 }
 
 /**
+ * Makes an option of its parts; `null` if what it needs is none.
+ *
+ * @param {string} group
+ * @param {[string, unknown][]} parts
+ */
+function joinParts(group, parts) {
+  const found = Object.fromEntries(parts.filter(([, value]) => value !== null));
+  const head = GROUP_HEADS[group];
+  const isThere = head === undefined ? Object.keys(found).length > 0 : found[head] !== undefined;
+  return isThere ? found : null;
+}
+
+/**
  * @param {Option} option
  * @param {any} value
  */
-function makeInput({ kind, name }, value) {
-  const choices = kind === "flag"
-    ? [["true", "yes"], ["false", "no"]]
-    : kind === "overflow"
-    ? OVERFLOW
-    : undefined;
+function makeInput({ kind, name, group, choices: given }, value) {
+  const choices = kind === "flag" ? [["true", "yes"], ["false", "no"]] : given;
   if (choices === undefined) {
-    return textInput({ name, value: value === undefined ? "" : writeExact(kind, value) });
+    const full = group === undefined ? name : `${group}.${name}`;
+    return textInput({ name: full, value: value === undefined ? "" : writeExact(kind, value) });
   }
   const chosen = value === undefined ? "" : String(value);
   const empty = value === undefined ? [["", "default"]] : [];
@@ -157,6 +148,9 @@ function makeInput({ kind, name }, value) {
  */
 function writeExact(kind, value) {
   if (value === null) return "none";
+  if (kind === "rate") return writeRate(value);
+  if (kind === "share") return `${value * 100} %`;
+  if (kind === "text") return value;
   if (kind === "spans") {
     return value.map((/** @type {number} */ one) => writeExact("span", one)).join(", ");
   }
@@ -176,15 +170,40 @@ function writeExact(kind, value) {
  * @param {string} text
  * @returns {unknown} Nothing, if the text is a mistake.
  */
-function readOption({ kind, name }, text) {
+function readOption({ kind, mayBeNone = false }, text) {
+  if (mayBeNone && /^none$/i.test(text)) return null;
   if (kind === "flag") return text === "true";
-  if (kind === "overflow") return text;
+  if (kind === "choice" || kind === "text") return text;
+  if (kind === "rate") return readRate(text);
+  if (kind === "share") return readShare(text);
   if (kind === "spans") {
     const spans = text.split(",").map((part) => readMeasure(part, UNITS));
     return spans.includes(undefined) ? undefined : spans;
   }
-  if (/^none$/i.test(text) && ["ttlMs", "maxMessages", "maxBytes"].includes(name)) return null;
   return readMeasure(text, kind === "span" ? UNITS : kind === "size" ? SIZES : {});
+}
+
+/**
+ * Reads a rate: `10 / 1 s`, `10/s`.
+ *
+ * @param {string} text
+ */
+export function readRate(text) {
+  const [, number = "", time = ""] = /^([\d,]+)\s*\/\s*(.+)$/.exec(text) ?? [];
+  const most = readMeasure(number, {});
+  const perMs = readMeasure(/^\d/.test(time) ? time : `1 ${time}`, UNITS);
+  return most === undefined || perMs === undefined ? undefined : { count: most, perMs };
+}
+
+/**
+ * Reads a share: `50 %`, `0.5`.
+ *
+ * @param {string} text
+ */
+export function readShare(text) {
+  const [, digits, percent] = /^(\d+(?:\.\d+)?)\s*(%?)$/.exec(text) ?? [];
+  if (digits === undefined) return undefined;
+  return percent === "%" ? Number(digits) / 100 : Number(digits);
 }
 
 /**
@@ -219,5 +238,7 @@ function allowed({ kind }) {
   if (kind === "span") return "a time such as 30 s, 5 min, 2 h, 1 d";
   if (kind === "spans") return "a list of times such as 1 s, 5 s, 1 min";
   if (kind === "size") return "a size such as 100 MiB";
+  if (kind === "rate") return "a number in a time such as 10 / 1 s";
+  if (kind === "share") return "a share such as 50 %";
   return "a whole number";
 }

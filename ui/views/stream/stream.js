@@ -6,6 +6,7 @@
 
 import { apiPath, ask } from "../../parts/api.js";
 import { el, fill } from "../../parts/element.js";
+import { clock, time } from "../../parts/format.js";
 import { tell } from "../../parts/notices.js";
 import { address, button, link } from "../../parts/page.js";
 import { sweepMessages } from "../messages/sweep_dialog.js";
@@ -63,7 +64,7 @@ export function showStream(page) {
     );
     if (stream === undefined) return;
     showBadges(badges, stream);
-    const stamp = JSON.stringify([stream.isPaused, stream.may]);
+    const stamp = JSON.stringify([stream.isPaused, stream.isBroken, stream.may]);
     if (stamp !== shownActions) fill(actions, actionsOf(stream, () => void refresh()));
     shownActions = stamp;
     if (view !== undefined) view.stream = stream;
@@ -97,13 +98,14 @@ function tabsOf(name, current) {
  * @param {any} stream
  */
 function showBadges(box, stream) {
-  const text = JSON.stringify([stream.isPaused, stream.deadOf, stream.dead]);
+  const text = JSON.stringify([stream.isPaused, stream.breaker, stream.deadOf, stream.dead]);
   if (box.getAttribute("data-shown") === text) return;
   box.setAttribute("data-shown", text);
-  const { isPaused, deadOf, dead } = stream;
+  const { isPaused, breaker, deadOf, dead } = stream;
   fill(
     box,
     isPaused ? el("span", { class: "badge badge-warning" }, "paused: nothing is delivered") : null,
+    breaker === null ? null : el("span", { class: "badge badge-warning" }, sayBreaker(breaker)),
     deadOf === null
       ? null
       : el("span", { class: "badge" }, "dead letters of ", link(["streams", deadOf], deadOf)),
@@ -118,11 +120,22 @@ function showBadges(box, stream) {
   );
 }
 
+/** @param {any} breaker */
+function sayBreaker({ since, probeAt, failed, ended }) {
+  const next = probeAt === undefined ? "a probe is on its way" : `next probe ${clock(probeAt)}`;
+  return `breaker open since ${time(since)}: ${failed} of ${ended} deliveries failed; ${next}`;
+}
+
 /**
  * @param {any} stream
  * @param {() => void} refresh
  */
-function actionsOf({ name, isPaused, deadOf, may }, refresh) {
+function actionsOf({ name, isPaused, isBroken, deadOf, may }, refresh) {
+  const closeBreaker = async () => {
+    await ask("POST", apiPath("streams", name, "resume"));
+    tell(`The breaker of "${name}" is closed: it delivers again.`);
+    refresh();
+  };
   const pause = async () => {
     await ask("POST", apiPath("streams", name, isPaused ? "resume" : "pause"));
     tell(
@@ -142,6 +155,7 @@ function actionsOf({ name, isPaused, deadOf, may }, refresh) {
     !isDead && may.publish && button("Publish", publish),
     isDead && may.manage && button("Redrive …", sweep("redrive"), { class: "main" }),
     isDead && may.manage && button("Drop …", sweep("drop")),
+    isBroken && !isPaused && may.manage && button("Close breaker", closeBreaker),
     (!isDead || isPaused) && may.manage && button(isPaused ? "Resume" : "Pause", pause),
     !isDead && may.manage && button("Purge …", () => purgeStream(name, refresh)),
     may.manage && button("Delete …", () => deleteStream(name), { class: "danger" }),

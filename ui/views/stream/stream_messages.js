@@ -189,7 +189,11 @@ class Messages {
           class: "main",
         })
         : null,
-      button(`Drop ${label} …`, () => sweepIds(name, "drop", ids, done), { class: "danger" }),
+      this.isDead
+        ? button(`Drop ${label} …`, () => sweepIds(name, "drop", ids, done), { class: "danger" })
+        : button(`Cancel ${label} …`, () => sweepIds(name, "cancel", ids, done), {
+          class: "danger",
+        }),
     );
   }
 }

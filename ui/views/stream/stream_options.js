@@ -6,20 +6,26 @@
 
 import { el, fill } from "../../parts/element.js";
 import { button } from "../../parts/page.js";
-import { OPTIONS, writeOption } from "./option_fields.js";
+import { valueOf, writeOption } from "./option_fields.js";
+import { GROUP_HEADS, OPTIONS } from "./option_list.js";
 import { changeOptions } from "./stream_dialogs.js";
 
 /** @param {import("./stream.js").StreamView} view */
 export function showStreamOptions(view) {
   const body = el("tbody", {});
   let shown = "";
-  view.listen(({ options, optionDefaults, durability }) => {
+  view.listen(({ options, optionDefaults, breakerDefaults, durability }) => {
     const text = JSON.stringify(options);
     if (text === shown) return;
     shown = text;
-    const rows = OPTIONS.map((option) => {
-      const value = writeOption(option, options[option.name]);
-      const usual = writeOption(option, optionDefaults[option.name]);
+    // Parts of what is not there are left out, but for the one that tells so.
+    const shownOptions = OPTIONS.filter(({ group, name }) =>
+      group === undefined || options[group] !== null || GROUP_HEADS[group] === name
+    );
+    const rows = shownOptions.map((option) => {
+      const initial = option.group === "breaker" ? breakerDefaults[option.name] : undefined;
+      const value = writeOption(option, valueOf(option, options) ?? initial ?? null);
+      const usual = writeOption(option, initial ?? valueOf(option, optionDefaults));
       return row(option.label, option.hint, value, value === usual ? "" : usual);
     });
     fill(

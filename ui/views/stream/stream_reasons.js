@@ -31,7 +31,7 @@ const EXPLAIN_MS = 3000;
 /** Which cures belong to which sentence; what belongs to none stands below. */
 /** @type {[sentence: RegExp, kinds: string[]][]} */
 const CAUSES = [
-  [/^(The stream|It) is paused/, ["resume"]],
+  [/^(The stream|It) is paused|^The breaker.* is open/, ["resume"]],
   [/^There is no follower|asks for nothing/, ["connections"]],
   [/redrive sends (it|them) back/, ["dead", "redrive"]],
   [/^The stream is full/, ["maxMessages", "maxBytes"]],
@@ -112,7 +112,10 @@ class Reasons {
     const dead = `${name}.dead`;
     switch (kind) {
       case "resume":
-        return button("Resume …", () => askToResume(view, refresh));
+        return button(
+          view.stream.isPaused ? "Resume …" : "Close breaker …",
+          () => askToResume(view, refresh),
+        );
       case "connections":
         return link(["connections"], "Connections");
       case "release":
@@ -207,15 +210,16 @@ function sayCures(/** @type {Reason} */ { cures, text }) {
  * @param {StreamView} view
  * @param {() => void} refresh
  */
-function askToResume({ name, stream: { ready }, refresh: refreshStream }, refresh) {
+function askToResume({ name, stream: { ready, isPaused }, refresh: refreshStream }, refresh) {
+  const verb = isPaused ? "Resume" : "Close the breaker of";
   return confirmFirst({
-    title: `Resume ${name}?`,
+    title: `${verb} ${name}?`,
     sentences: [
       `The stream delivers again: ${
         counted(ready, "ready message")
       } to its followers, and what comes.`,
     ],
-    label: `Resume ${name}`,
+    label: `${verb} ${name}`,
     kind: "main",
     run: async (signal) => {
       await ask("POST", apiPath("streams", name, "resume"), { signal });

@@ -16,6 +16,8 @@ import { pageRoute } from "./page_route.ts";
 import { findSession, makeSessionRoutes } from "./sessions/session_routes.ts";
 import { WebSessions } from "./sessions/web_sessions.ts";
 import { makeFollowerRoutes } from "./streams/follower_routes.ts";
+import { makeScheduleRoutes } from "./streams/schedule_routes.ts";
+import { makeScheduleSnapshots } from "./streams/schedule_rows.ts";
 import { makeStreamRoutes } from "./streams/stream_routes.ts";
 
 /** How much earlier than a second after the last point another one may be added, in milliseconds. */
@@ -29,6 +31,7 @@ class Page implements HttpPage {
   readonly #history: BrokerHistory;
   readonly #watch: StreamWatch;
   readonly #connections: ReturnType<typeof makeConnectionSnapshots>;
+  readonly #schedules: ReturnType<typeof makeScheduleSnapshots>;
   readonly #overview: Overview;
   readonly #engine: HttpParts["engine"];
   #nextAt: number;
@@ -41,6 +44,7 @@ class Page implements HttpPage {
     this.#figures = new StreamFigures(engine, now);
     this.#watch = new StreamWatch(engine, dateNow);
     this.#connections = makeConnectionSnapshots(management, now);
+    this.#schedules = makeScheduleSnapshots(engine, now);
     const findSums = (at: number) => this.#figures.findSums(at);
     const { confirm } = counters;
     this.#history = new BrokerHistory({ engine, confirm, findSums, dateNow }, now());
@@ -60,6 +64,7 @@ class Page implements HttpPage {
         connections: this.#connections,
       }),
       ...makeFollowerRoutes(this.#connections),
+      ...makeScheduleRoutes(this.#schedules),
       ...makeMessageRoutes(settings.limits.messageBytes),
       ...makeSweepRoutes(),
       ...makeOperationRoutes(this.#connections),
@@ -81,6 +86,7 @@ class Page implements HttpPage {
     // A standby has no streams to look at.
     if (!isServing(this.#engine)) return;
     this.#figures.tick(now);
+    this.#schedules.tick(now);
     this.#watch.tick(now);
     this.#history.tick(now);
   }

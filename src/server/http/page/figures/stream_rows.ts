@@ -22,6 +22,8 @@ export interface StreamRow {
   readonly bytes: number;
   readonly nextId: number;
   readonly isPaused: boolean;
+  /** Whether its breaker is open: then only probes are delivered. */
+  readonly isBroken: boolean;
   readonly isDead: boolean;
   readonly oldestReadyMs: number | undefined;
   /** The totals by which the next rates are found. */
@@ -33,7 +35,7 @@ export interface StreamRow {
 }
 
 /** What keeps messages of a stream where they are; `growing` are dead letters that came lately. */
-export type StreamState = "paused" | "noFollower" | "waiting" | "growing";
+export type StreamState = "paused" | "broken" | "noFollower" | "waiting" | "growing";
 
 /** A message that is ready for longer than this waits, in milliseconds. */
 const WAITING_MS = 60_000;
@@ -44,8 +46,10 @@ const NEW_SECONDS = 60;
 /** Finds what keeps messages where they are; a stream that is paused is so without messages, too. */
 export function findStates(row: StreamRow): StreamState[] {
   const { isDead, isPaused, ready, followers, oldestReadyMs = 0, quietSeconds = Infinity } = row;
+  const { isBroken } = row;
   const states: StreamState[] = [];
   if (isPaused) states.push("paused");
+  if (isBroken) states.push("broken");
   // Dead letters wait for people, and not for followers.
   if (isDead) {
     if (ready > 0 && quietSeconds < NEW_SECONDS) states.push("growing");
@@ -110,6 +114,7 @@ export function makeStreamRow(
     bytes,
     nextId,
     isPaused,
+    isBroken: info.breaker !== undefined,
     isDead: isDeadName(name),
     oldestReadyMs: info.oldestReadyMs,
     totals,

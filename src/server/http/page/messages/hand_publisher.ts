@@ -27,6 +27,7 @@ export interface HandMessage {
   readonly body: string;
   readonly headers: Readonly<Record<string, string>> | undefined;
   readonly key: string | undefined;
+  readonly lane: string | undefined;
   readonly priority: number | undefined;
   readonly delayMs: number | undefined;
   readonly ttlMs: number | undefined;
@@ -47,6 +48,7 @@ export const HAND_MESSAGE: Shape<HandMessage> = {
   body: text,
   headers: optional(headers),
   key: optional(text),
+  lane: optional(text),
   priority: optional(number32),
   delayMs: optional(number32),
   ttlMs: optional(number32),

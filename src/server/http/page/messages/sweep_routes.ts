@@ -69,9 +69,32 @@ const SWEEPERS: readonly (readonly [path: string, sweeper: Sweeper])[] = [
     isDeadOnly: false,
     act: (engine, name, ids) => engine.dropMessages(name, ids),
   }],
+  ["cancel", {
+    change: "messages cancelled",
+    isDeadOnly: false,
+    act: cancelMessages,
+  }],
 ];
 
-/** The routes that send back and drop dead letters. */
+/** Takes messages out of circulation, also those that followers have. */
+async function cancelMessages(
+  engine: Engine,
+  name: string,
+  ids: readonly number[],
+): Promise<{ readonly count: number; readonly skipped: number }> {
+  // Without ids, too, it is refused like the change.
+  await engine.dropMessages(name, []);
+  const slices = new TimeSlices();
+  let count = 0;
+  for (const id of ids) {
+    if (slices.isOver) await slices.next();
+    const { was } = await engine.cancelMessage(name, id);
+    if (was !== "gone") count++;
+  }
+  return { count, skipped: ids.length - count };
+}
+
+/** The routes that send back, drop and cancel messages. */
 export function makeSweepRoutes(): HttpRoute[] {
   return SWEEPERS.map(([path, sweeper]) => ({
     method: "POST",

@@ -7,6 +7,7 @@ import {
   withDefault,
 } from "../../../../protocol/frames/json_fields.ts";
 import {
+  BREAKER_DEFAULT,
   DEAD_SUFFIX,
   deadNameOf,
   explainDifferences,
@@ -82,8 +83,10 @@ async function tellStream(request: HttpRequest, watch: StreamWatch): Promise<Res
     ...tellRow(makeStreamRow(info, undefined, 0), permissions),
     at: parts.dateNow(),
     durability,
+    breaker: info.breaker ?? null,
     options: info.options,
     optionDefaults: STREAM_OPTIONS_DEFAULT,
+    breakerDefaults: BREAKER_DEFAULT,
     totals,
     dead: dead === undefined
       ? null

@@ -34,6 +34,7 @@ import { interplayTests } from "./conformance/coalescing/interplay.ts";
 import { cancelRestartTests, cancelTests } from "./conformance/tending/cancelling.ts";
 import { dropRestartTests, dropTests } from "./conformance/tending/dropping.ts";
 import { causeTests } from "./conformance/tending/explaining.ts";
+import { laneRestartTests, laneTests } from "./conformance/lanes/laning.ts";
 import { keyTests } from "./conformance/keys.ts";
 import { orderRestartTests } from "./conformance/order_restarting.ts";
 import { priorityTests } from "./conformance/ordering.ts";
@@ -80,6 +81,7 @@ const RULES: readonly EngineTests[] = [
   dateTests,
   figureTests,
   limitTests,
+  laneTests,
   explanationTests,
   causeTests,
   noticeTests,
@@ -118,6 +120,7 @@ const RESTARTS: readonly EngineTests[] = [
   laneBreakerRestartTests,
   replyRestartTests,
   scheduleRestartTests,
+  laneRestartTests,
   ownerRestartTests,
 ];
 

@@ -37,6 +37,8 @@ export interface Gate {
 
 /** Why a gate is closed. */
 export interface GateNote {
+  /** What has reached a limit, if that is neither the stream nor the lane: the name of a shared limit. */
+  readonly limit?: string;
   /** A few words, as in "5 of 5 pending". */
   readonly why: string;
   /** When it opens, by the time of the rules; `Infinity` if that is not known. */

@@ -36,6 +36,8 @@ export class Lane extends FewRuns {
   delayedCount = 0;
   /** How many of its messages wait for their keys. */
   parkedCount = 0;
+  /** How many of its messages are about to be stored, where their number is limited. */
+  underwayCount = 0;
   /** What it has got so far, in messages by weight: those with the least go first. */
   pass = 0;
   /** The heap that it stands in: of lanes that may go, or of lanes that wait for a time. */
@@ -80,7 +82,8 @@ export class Lane extends FewRuns {
 
   /** How many of its messages are in the stream. */
   get messageCount(): number {
-    return this.count + this.parkedCount + this.delayedCount + this.pendingCount;
+    return this.count + this.parkedCount + this.delayedCount + this.pendingCount +
+      this.underwayCount;
   }
 
   /** Whether it has nothing that would have to be kept. */

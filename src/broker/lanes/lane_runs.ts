@@ -1,8 +1,10 @@
+import type { MessageBatch } from "../../../protocol.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import type { ReadyList, ReadyRun } from "../ready/ready_run.ts";
 import type { Lane } from "./lane.ts";
 import type { ChosenRun } from "./lane_choice.ts";
+import { LaneIntake } from "./lane_intake.ts";
 import { LaneIndex } from "./lane_index.ts";
 import { LaneTable } from "./lane_table.ts";
 import { LaneTurns, type TurnRules } from "./lane_turns.ts";
@@ -48,6 +50,7 @@ export class LaneRuns implements ReadyList {
   readonly #index: LaneIndex;
   readonly #listener: LaneListener;
   #count = 0;
+  #intake: LaneIntake | undefined;
   /** The lane that `peek` has found last. */
   #current: Lane | undefined;
   /** Lanes that were held back; undefined if none was. */
@@ -223,6 +226,16 @@ export class LaneRuns implements ReadyList {
     const lane = this.table.get(number);
     lane.refund(count, deliveredAt);
     this.place(lane);
+  }
+
+  /** Counts messages that are about to be stored. */
+  reserve(firstId: number, batch: MessageBatch): void {
+    (this.#intake ??= new LaneIntake(this.table)).reserve(firstId, batch);
+  }
+
+  /** Notes that they were stored or refused. */
+  conclude(firstId: number): void {
+    for (const lane of this.#intake?.conclude(firstId) ?? []) this.place(lane);
   }
 
   /** Holds a lane back until a time: a follower has said that it is of no use before. */

@@ -1,3 +1,5 @@
+import type { MessageBatch } from "../../../protocol.ts";
+import { readEntrySize } from "../../protocol/messages/entry.ts";
 import { findEntryLane } from "../../protocol/messages/properties.ts";
 import { readLabel } from "../../protocol/messages/short_text.ts";
 import { encodeUtf8 } from "../../protocol/utf8.ts";
@@ -38,6 +40,16 @@ export class LaneTable {
     if (at === 0) return this.nameless;
     const number = this.#numbers.require(buffer, at + 1, at + 1 + buffer[at]!);
     return this.#lanes[number] ?? this.#add(number, readLabel(buffer, at));
+  }
+
+  /** How many messages of a batch each lane has; those without one are left out. */
+  countLanes({ buffer, start, end }: MessageBatch): Map<Lane, number> {
+    const counts = new Map<Lane, number>();
+    for (let offset = start; offset < end; offset += readEntrySize(buffer, offset)) {
+      const lane = this.at(buffer, offset);
+      if (lane !== this.nameless) counts.set(lane, (counts.get(lane) ?? 0) + 1);
+    }
+    return counts;
   }
 
   /** The lane of a name, if there is one. */

@@ -24,7 +24,7 @@ export function listLanes(
   let count = 0;
   let isCut = false;
   for (const lane of lanes.table) {
-    if (lane.number === 0 && lane.messageCount === 0) continue;
+    if (lane.messageCount === 0 && lane.settings === undefined) continue;
     count++;
     if (by === "name" && after !== undefined && lane.name <= after) continue;
     isCut = insert(first, lane, size, isBefore) || isCut;
@@ -86,6 +86,10 @@ function insert(first: Lane[], lane: Lane, size: number, isBefore: Order): boole
   return isFull;
 }
 
+function sayLimit({ limit, why }: GateNote): string {
+  return limit === undefined ? why : `limit "${limit}": ${why}`;
+}
+
 function countReady(lane: Lane): number {
   return lane.count + lane.parkedCount;
 }
@@ -102,7 +106,7 @@ function describe(stream: Stream, lane: Lane, now: number): LaneInfo {
     delayed: lane.delayedCount,
     pending: lane.pendingCount,
     ...storedAt > 0 && { oldestReadyMs: Math.max(0, Math.floor(now) - storedAt) },
-    ...limit !== undefined && { limitedBy: limit.why },
+    ...limit !== undefined && { limitedBy: sayLimit(limit) },
     ...until < Infinity && { limitedUntil: Math.ceil(calendar.dateOf(until)) },
     ...lane.settings !== undefined && { settings: lane.settings },
   };

@@ -23,7 +23,7 @@ import {
   readDedupId,
 } from "../stream/dedup_check.ts";
 import type { Stream } from "../stream/stream.ts";
-import { findFull } from "../stream/stream_limits.ts";
+import { findFull, findFullLane, reserveLanes } from "../stream/stream_limits.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { Removal } from "./removal.ts";
 
@@ -164,6 +164,7 @@ export class BrokerPublisher implements EnginePublisher {
     for (const stream of streams) {
       const { name, number, options: { ttlMs } } = stream;
       const firstId = stream.intake.reserve(count, bytes);
+      reserveLanes(stream, firstId, batch);
       storedIn.push({
         stream: name,
         number,
@@ -215,6 +216,7 @@ export class BrokerPublisher implements EnginePublisher {
       const stream = streams[index]!;
       const { firstId } = storedIn[index]!;
       stream.intake.conclude(count, bytes);
+      stream.share.lanes?.conclude(firstId);
       stream.counters.notePublished(count);
       if (dedupId !== undefined) stream.dedupIds.markStored(dedupId, firstId);
       if (plan !== undefined) this.#coalescing.noteStored(stream, firstId);
@@ -341,6 +343,7 @@ function takeBack(
   streams.forEach((stream, index) => {
     const { firstId } = storedIn[index]!;
     stream.intake.conclude(batch.count, batch.bytes);
+    stream.share.lanes?.conclude(firstId);
     stream.intake.returnIds(firstId);
     if (dedupId !== undefined) stream.dedupIds.delete(dedupId, firstId);
   });
@@ -364,7 +367,10 @@ function findFullStream(
     record.refusedFull = undefined;
   }
   let error: BrokerError | undefined;
-  for (const stream of streams) error ??= findFull(stream, batch, now);
+  const { flags = 0 } = batch;
+  for (const stream of streams) {
+    error ??= findFull(stream, batch, now) ?? findFullLane(stream, batch, flags);
+  }
   error ??= allowance?.take(batch.bytes * streams.length);
   if (error !== undefined) record.refusedFull = { sequence: batch.sequence, error };
   return error;

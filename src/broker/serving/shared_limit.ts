@@ -116,7 +116,7 @@ export class SharedLimit {
 
   explain(now: number): GateNote | undefined {
     const note = this.#limit.explain(now);
-    return note && { ...note, why: `limit "${this.name}": ${note.why}` };
+    return note && { ...note, limit: this.name };
   }
 
   /** Wakes as many shares as there is room for. */

@@ -1,6 +1,7 @@
 // The limits of a stream, and the messages to drop for new ones.
 
 import { BrokerError, type MessageBatch } from "../../../protocol.ts";
+import { LANE_FLAG } from "../../protocol/messages/batch.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { Store } from "../store/store.ts";
@@ -30,6 +31,42 @@ export function findFull(
     return explainFull(stream, batch, { ...sizes, what: "bytes", now });
   }
   return undefined;
+}
+
+/** Whether the messages of a batch count for limits of their lanes. */
+function countsLanes({ options: { laneLimits } }: Store, flags: number): boolean {
+  return (flags & LANE_FLAG) !== 0 && (laneLimits?.maxMessages ?? null) !== null;
+}
+
+/** The error for a batch with messages of a lane that has as many as it may have, if there is one. */
+export function findFullLane(
+  stream: Stream,
+  batch: MessageBatch,
+  flags: number,
+): BrokerError | undefined {
+  if (!countsLanes(stream, flags)) return undefined;
+  const { name, share, options: { laneLimits } } = stream;
+  const limit = laneLimits!.maxMessages!;
+  for (const [lane, count] of share.requireLanes().table.countLanes(batch)) {
+    const depth = lane.messageCount;
+    if (depth + count <= limit) continue;
+    return new BrokerError(
+      "STREAM_FULL",
+      `Cannot publish to "${name}": lane ${JSON.stringify(lane.name)} has ${depth} messages, ` +
+        `${count} more were sent, limit is ${limit}`,
+      { details: { stream: name, lane: lane.name, what: "messages", depth, limit, room: 0 } },
+    );
+  }
+  return undefined;
+}
+
+/** Counts messages that are about to be stored for the limits of their lanes. */
+export function reserveLanes(
+  stream: Stream,
+  firstId: number,
+  batch: MessageBatch & { readonly flags?: number },
+): void {
+  if (countsLanes(stream, batch.flags ?? 0)) stream.share.requireLanes().reserve(firstId, batch);
 }
 
 /** Finds messages to drop, if a stream is over its limit after messages were added. */

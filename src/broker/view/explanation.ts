@@ -11,6 +11,7 @@ import { countPostponements, type Failure } from "../share/failure.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
 import type { Stream } from "../stream/stream.ts";
+import { explainLimits } from "./limit_explanation.ts";
 
 /** The most followers, or keys, that are named. */
 const NAMES_MAX = 3;
@@ -39,8 +40,9 @@ export function explain(router: Router, name: string, listener: Listener): strin
   const waiting = router.findWaiting(name);
   if (waiting.length > 0) return [explainWaiting(name, waiting)];
   const stream = router.requireStream(name);
-  const { attachments, keys } = stream.share;
-  router.steps += Math.floor((attachments.size + (keys?.waitCount ?? 0)) / LISTED_PER_STEP);
+  const { attachments, keys, lanes } = stream.share;
+  const listed = attachments.size + (keys?.waitCount ?? 0) + (lanes?.table.size ?? 0);
+  router.steps += Math.floor(listed / LISTED_PER_STEP);
   const dead = router.getStream(deadNameOf(name))?.depthCount ?? 0;
   const sentences = explainShare(stream.share, listener);
   const { obstacle } = listener;
@@ -84,6 +86,7 @@ function explainShare(share: Share, { now, filter }: Listener): string[] {
     return [...sentences, ...explainEmpty(share)];
   }
   sentences.push(...explainWaits(share, filter));
+  sentences.push(...explainLimits(share, now, (time) => formatTime(store, time)));
   sentences.push(...explainKeys(share));
   if (sentences.length > 0 && readyCount > 0) sentences.push(...explainAge(share));
   if (delayed.messageCount > 0) sentences.push(explainDelay(share));

@@ -107,6 +107,10 @@ export class Cancels {
       if (taken.length === 0) continue;
       for (const { run, attempts } of taken) {
         counts.pending += run.count;
+        // What goes to the dead letters holds its key until it is there.
+        if (cancelling.isDeadLetter && share.noteBack(run)) {
+          this.#context.dispatcher.noteReady(share);
+        }
         const { firstId, count } = run;
         this.#end({ firstId, count, attempts, follower: follower.name }, cancelling);
       }

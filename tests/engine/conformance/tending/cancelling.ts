@@ -97,6 +97,26 @@ cancelTests.add("a cancelled message frees its key at once, wherever it was", as
   assertEquals(follower.sink.texts, ["a", "c", "d"]);
 });
 
+cancelTests.add(
+  "a cancelled message that becomes a dead letter frees its key, too",
+  async (use) => {
+    await use.create("orders");
+    const keyed = ["a", "b", "c", "d"].map((text) => ({ text, key: "k" }));
+    await use.publisher("orders").storeWished(...keyed);
+    const follower = use.follower("orders", { ordersKeys: true });
+    await follower.received(4);
+    await use.engine.cancelMessage("orders", 1, { isDeadLetter: true });
+    await use.engine.cancelMessage("orders", 3, { isDeadLetter: true });
+    await follower.ack(2);
+    await follower.nack([4], { delayMs: 0 });
+    await follower.received(5);
+    await follower.ack(5);
+    await use.publisher("orders", "later").storeWished({ text: "e", key: "k" });
+    await follower.received(6);
+    assertEquals(follower.sink.texts, ["a", "b", "c", "d", "d", "e"]);
+  },
+);
+
 cancelTests.add("a message that a nack holds back is cancelled for good", async (use) => {
   await use.create("orders");
   await use.publisher("orders").store("a");

@@ -20,7 +20,7 @@ import {
 const PATIENCE_MS = 20_000;
 
 /** After so many turns {@linkcode until} looks every few milliseconds. */
-const TURNS_WITHOUT_PAUSE = 1000;
+const TURNS_WITHOUT_PAUSE = 100;
 const PAUSE_MS = 2;
 
 /**
@@ -42,6 +42,11 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
+/** Leaves the processor to others for a moment. */
+function pause(): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, PAUSE_MS));
+}
+
 /** Lets so many turns pass that whatever could go on would have gone on. */
 export async function passTurns(): Promise<void> {
   for (let count = 0; count < 200; count++) await turn();
@@ -56,7 +61,7 @@ export async function until(what: string, isTrue: () => boolean | Promise<boolea
   for (let turns = 0; !await isTrue(); turns++) {
     if (performance.now() > end) throw new Error(`Waited in vain until ${what}`);
     if (turns < TURNS_WITHOUT_PAUSE) await turn();
-    else await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    else await pause();
   }
 }
 
@@ -138,7 +143,8 @@ export class WellBehavedPair implements AsyncDisposable {
   async #publishAll(): Promise<void> {
     while (!this.#isStopping) {
       await this.exchange();
-      await turn();
+      // The processor belongs to those whom it watches.
+      await pause();
     }
   }
 

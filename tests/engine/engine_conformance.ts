@@ -35,6 +35,7 @@ import { cancelRestartTests, cancelTests } from "./conformance/tending/cancellin
 import { dropRestartTests, dropTests } from "./conformance/tending/dropping.ts";
 import { causeTests } from "./conformance/tending/explaining.ts";
 import { laneRestartTests, laneTests } from "./conformance/lanes/laning.ts";
+import { lendingRestartTests, lendingTests } from "./conformance/lending.ts";
 import { keyTests } from "./conformance/keys.ts";
 import { orderRestartTests } from "./conformance/order_restarting.ts";
 import { priorityTests } from "./conformance/ordering.ts";
@@ -63,6 +64,7 @@ const RULES: readonly EngineTests[] = [
   streamTests,
   deliveryTests,
   keyTests,
+  lendingTests,
   creditTests,
   acknowledgementTests,
   returnTests,
@@ -115,6 +117,7 @@ const RESTARTS: readonly EngineTests[] = [
   dateRestartTests,
   lapseRestartTests,
   orderRestartTests,
+  lendingRestartTests,
   postponeRestartTests,
   breakerRestartTests,
   laneBreakerRestartTests,

@@ -199,7 +199,7 @@ export class Keys {
 
   /**
    * Parks those of the messages that came back that are not the first of their keys: they give up what they
-   * hold, unless they were worked on.
+   * hold, unless they were worked on, or others behind them hold it.
    *
    * @returns The others.
    */
@@ -218,7 +218,7 @@ export class Keys {
         } else ready.push({ firstId: id, count: 1 });
         continue;
       }
-      if (attempts === 0 && loan.first !== id) {
+      if (attempts === 0 && loan.last === id && loan.first !== id) {
         this.#held.delete(id);
         this.#back.delete(id);
         loan.remove(id);

@@ -37,6 +37,11 @@ export class Loan {
     return this.#ids[this.#at]!;
   }
 
+  /** The last message; there must be one. */
+  get last(): number {
+    return this.#ids[this.#ids.length - 1]!;
+  }
+
   push(id: number): void {
     this.#ids.push(id);
   }

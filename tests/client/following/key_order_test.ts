@@ -7,11 +7,12 @@
 import { assertEquals } from "@std/assert";
 import { connect, type Connection, type Follower, type Message } from "@simplemq/simplemq";
 import { startBroker, turn, until } from "../../support/broker/broker.ts";
+import { chooseLength } from "../../support/length.ts";
 import { Random } from "../../support/random.ts";
 import { Proxy } from "../../support/wire/proxy.ts";
 
-/** How many random stories are told; more with an argument `--stories`. */
-const STORIES = Number(Deno.env.get("KEY_STORIES") ?? 3);
+/** How many random stories are told; `KEY_SEED` repeats one. */
+const STORIES = Number(Deno.env.get("KEY_STORIES") ?? chooseLength({ short: 2, long: 60 }));
 const SEED = Number(Deno.env.get("KEY_SEED") ?? Math.floor(Math.random() * 2 ** 32));
 
 interface Body {

@@ -192,10 +192,17 @@ export class TestBroker implements EventLog, Appender {
 
   follower(
     bind: TestBind,
-    options: { name?: string; messages?: number; bytes?: number; slots?: number } = {},
+    options: {
+      name?: string;
+      messages?: number;
+      bytes?: number;
+      slots?: number;
+      ordersKeys?: boolean;
+    } = {},
   ): TestFollower {
-    const { name = "follower", messages = PLENTY, bytes = PLENTY, slots } = options;
-    return new TestFollower(this.broker, { name, messages, bytes, slots, bind: bindOf(bind) });
+    const { name = "follower", messages = PLENTY, bytes = PLENTY, slots, ordersKeys } = options;
+    const init = { name, messages, bytes, slots, ordersKeys, bind: bindOf(bind) };
+    return new TestFollower(this.broker, init);
   }
 
   /** Hands out, if the broker has asked for it; dispatching without having been asked is no use. */

@@ -1,17 +1,17 @@
 /**
  * Random commands for coalescing, for an engine whose log is an array: many seeds; and a long burst. A longer
  * run is
- * `COALESCE_SEEDS=1000 deno test -A tests/engine/coalesce_model_test.ts`.
+ * `COALESCE_SEEDS=1000 deno test -A tests/engine/model/coalesce_model_test.ts`.
  *
  * @module
  */
 
 import { assertEquals } from "@std/assert";
-import { LocalEngine } from "../../src/engine/local_engine.ts";
-import { ArrayLog, EventArray } from "./array_log.ts";
-import { doc } from "./conformance/coalescing/coalescing.ts";
-import { runCoalesceModel } from "./conformance/coalescing/coalesce_model.ts";
-import { EngineUse, TestClock } from "./engine_use.ts";
+import { LocalEngine } from "../../../src/engine/local_engine.ts";
+import { ArrayLog, EventArray } from "../array_log.ts";
+import { doc } from "../conformance/coalescing/coalescing.ts";
+import { runCoalesceModel } from "../conformance/coalescing/coalesce_model.ts";
+import { EngineUse, TestClock } from "../engine_use.ts";
 
 /** How many runs there are, the seed of the first, and the commands of each. */
 const SEEDS = Number(Deno.env.get("COALESCE_SEEDS") ?? 8);

@@ -1,18 +1,18 @@
 /**
  * Races of cancelling with everything that ends a delivery, and crashes in the middle of them: exactly one
  * wins, the answers say which one, and what was answered holds after the crash. A longer run is
- * `CANCEL_SEEDS=20000 deno test -A tests/engine/cancel_race_test.ts`: about fifty races in each.
+ * `CANCEL_SEEDS=20000 deno test -A tests/engine/model/cancel_race_test.ts`: about fifty races in each.
  *
  * @module
  */
 
 import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers/promises";
-import { BrokerError } from "../../protocol.ts";
-import { LocalEngine } from "../../src/engine/local_engine.ts";
-import { Random } from "../support/random.ts";
-import { ArrayLog, EventArray } from "./array_log.ts";
-import { EngineUse, type Following, single, TestClock, upTo } from "./engine_use.ts";
+import { BrokerError } from "../../../protocol.ts";
+import { LocalEngine } from "../../../src/engine/local_engine.ts";
+import { Random } from "../../support/random.ts";
+import { ArrayLog, EventArray } from "../array_log.ts";
+import { EngineUse, type Following, single, TestClock, upTo } from "../engine_use.ts";
 
 const SEEDS = Number(Deno.env.get("CANCEL_SEEDS") ?? 20);
 const SEED = Number(Deno.env.get("CANCEL_SEED") ?? 1);

@@ -247,8 +247,15 @@ export class HandlerWork<Unit> implements Handling, SlotOwner<Unit> {
   #giveUp(): void {
     if (this.#state === "closed") return;
     const { outcomes } = this.#parts;
-    const units = [...this.#slots].filter(({ unit }) => unit !== undefined)
-      .map((slot) => this.#abandon(slot));
+    const units: Unit[] = [];
+    for (const slot of [...this.#slots]) {
+      if (slot.unit === undefined) continue;
+      const { failure } = slot;
+      const unit = this.#abandon(slot);
+      // It has failed already; only `onError` has not ended.
+      if (failure !== undefined) outcomes.fail(unit, failure.error, "nack");
+      else units.push(unit);
+    }
     outcomes.release(units);
     for (const unit of units) {
       const why = `Cannot go on with ${outcomes.describe(unit)}: its handler is closed`;

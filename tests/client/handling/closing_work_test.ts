@@ -204,3 +204,20 @@ Deno.test("a process that is lost while handlers run costs each of their message
   held.finish();
   await connection.close({ drainMs: 0 });
 });
+
+Deno.test("an onError that waits for the end of its own work costs that time, and the attempt", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("work", { maxDeliveries: 1 });
+  await connection.publisher("work").sendMessage(1);
+  const work: Handling = connection.follower("work").handle(() => {
+    throw new Error("failed");
+  }, { onError: () => work.close({ drainMs: 1 }) });
+  await soon(work.closed);
+  await until("it is dead", async () => {
+    const streams = await connection.cursor().getStreams();
+    return streams.find(({ name }) => name === "work.dead")?.ready === 1;
+  });
+  const [dead] = await connection.cursor().peek("work.dead");
+  assertEquals(dead?.deadLetter?.reasons, ["failed"]);
+});

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { TestBroker } from "../../support/broker/test_broker.ts";
 import { Outage, type Service } from "./outage.ts";
 
 const HOUR_MS = 3_600_000;
@@ -96,4 +97,29 @@ Deno.test("a message that fails at its own fault keeps no breaker open", () => {
   assertEquals(outage.ackedCount, 99);
   assertEquals(outage.deadCount, 1);
   assertLess(outage.openings[0]!.closedAt, 61_000 + 2 * BREAKER.openMs);
+});
+
+Deno.test("to open and to close a breaker costs the same however many messages wait", () => {
+  const costs = [2000, 100_000].map((count) => {
+    const test = new TestBroker();
+    test.create("calls", { breaker: { failures: 2, openMs: 1000 }, backoffMs: [0] });
+    const texts = Array.from({ length: 1000 }, () => "x");
+    for (let stored = 0; stored < count; stored += texts.length) {
+      test.publisher("calls").publish(...texts);
+    }
+    const followers = Array.from({ length: 8 }, () => test.follower("calls", { messages: 100 }));
+    test.dispatch();
+    const stream = test.broker.state.router.requireStream("calls");
+    const before = stream.visits;
+    followers[0]!.open.nack([{ firstTag: 1, count: 2 }], { reason: "down" }, true);
+    test.dispatch();
+    assert(test.getStream("calls").breaker !== undefined);
+    assertEquals(test.getStream("calls").pending, 8);
+    const opened = stream.visits;
+    test.broker.pauseStream("calls", false);
+    test.dispatch();
+    assertEquals(test.getStream("calls").pending, 800);
+    return [opened - before, stream.visits - opened];
+  });
+  assertEquals(costs[0], costs[1]);
 });

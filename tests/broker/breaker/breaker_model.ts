@@ -48,9 +48,18 @@ export class BreakerModel {
   #outcomes: { readonly slice: number; readonly kind: "ack" | "nack" | "fault" }[] = [];
   /** Probes that are held back until it closes. */
   #held: number[] = [];
+  /** Whether it is of a lane: then it counts from the first failure on. */
+  readonly #isOfLane: boolean;
+  #isCounting: boolean;
+  #hasOpened = false;
 
-  publish(id: number): void {
-    const message = { attempts: 0, postponed: 0, losses: 0, dueAt: 0, writtenDueAt: 0 };
+  constructor(isOfLane: boolean) {
+    this.#isOfLane = isOfLane;
+    this.#isCounting = !isOfLane;
+  }
+
+  publish(id: number, dueAt = 0): void {
+    const message = { attempts: 0, postponed: 0, losses: 0, dueAt, writtenDueAt: dueAt };
     this.messages.set(id, { id, ...message, holder: undefined, isWritten: false });
   }
 
@@ -188,6 +197,8 @@ export class BreakerModel {
   restart(): void {
     this.#outcomes = [];
     this.#held = [];
+    // The log tells of a breaker that has opened before, also if it is closed.
+    this.#isCounting = !this.#isOfLane || this.#hasOpened;
     this.probeId = undefined;
     for (const message of this.messages.values()) {
       if (message.isWritten) message.attempts++;
@@ -213,6 +224,8 @@ export class BreakerModel {
   }
 
   #note(kind: "ack" | "nack" | "fault", now: number): void {
+    if (kind !== "ack") this.#isCounting = true;
+    if (!this.#isCounting) return;
     this.#outcomes.push({ slice: Math.floor(now / SLICE_MS), kind });
   }
 
@@ -227,6 +240,7 @@ export class BreakerModel {
   /** What was only fetched goes back, but for the oldest of each follower. */
   #open(now: number, isOut: ReadonlySet<ModelMessage>): void {
     this.open = { nextAt: now + MODEL.openMs, probes: 0 };
+    this.#hasOpened = true;
     this.#outcomes = [];
     const followers = new Set([...this.messages.values()].map(({ holder }) => holder?.follower));
     for (const follower of followers) {

@@ -17,6 +17,7 @@ const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 1e9));
 const WORLDS = Number(Deno.env.get("WORLDS") ?? 40);
 const STEPS = 150;
 const CREDIT = 5;
+const LONG_MS = 1e12;
 const { backoffMs, ...BREAKER } = MODEL;
 
 /** A follower, and how much of what it got was told to the model. */
@@ -28,20 +29,29 @@ interface WorldFollower {
 }
 
 class World {
-  readonly model = new BreakerModel();
+  readonly model: BreakerModel;
   readonly random: Random;
   test = new TestBroker();
   readonly followers = new Map<number, WorldFollower>();
   /** When each message was delivered last. */
   readonly deliveredAt = new Map<number, number>();
   readonly counts = { opened: 0, probes: 0, restarts: 0, deliveries: 0, postponed: 0 };
+  readonly #ofLane: boolean;
   #followerCount = 0;
   #publisherCount = 0;
   #nextId = 1;
 
   constructor(seed: number) {
     this.random = new Random(seed);
-    this.test.create("calls", { breaker: BREAKER, maxDeliveries: 65_535, backoffMs });
+    // The breaker of the only lane of a stream does as that of a stream.
+    this.#ofLane = this.random.chance(0.5);
+    const breaker = { ...BREAKER, ...this.#ofLane && { of: "lane" as const } };
+    this.test.create("calls", { breaker, maxDeliveries: 65_535, backoffMs });
+    this.model = new BreakerModel(this.#ofLane);
+    if (!this.#ofLane) return;
+    // A lane without messages would be forgotten with all that was counted of it.
+    this.test.publisher("calls", "first").publishWith({ lane: "one", delayMs: LONG_MS });
+    this.model.publish(this.#nextId++, this.now + LONG_MS);
   }
 
   get now(): number {
@@ -110,8 +120,9 @@ class World {
   #publish(): void {
     if (this.model.messages.size > 30) return;
     const count = 1 + this.random.below(6);
-    const texts = Array.from({ length: count }, () => "x");
-    this.test.publisher("calls", `p${++this.#publisherCount}`).publish(...texts);
+    const publisher = this.test.publisher("calls", `p${++this.#publisherCount}`);
+    if (this.#ofLane) publisher.publishWith(...new Array(count).fill({ lane: "one" }));
+    else publisher.publish(...new Array<string>(count).fill("x"));
     for (let index = 0; index < count; index++) this.model.publish(this.#nextId++);
   }
 

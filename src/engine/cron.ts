@@ -6,6 +6,9 @@ import { TimeZone } from "./time_zone.ts";
 /** The most zones that are kept: there are some hundreds of names, but upper and lower case count the same. */
 const ZONES_MAX = 1000;
 
+/** The most dates that are found to be shared. */
+const DATES_MAX = 1000;
+
 type CronClass = typeof Cron;
 
 /** The most expressions that are kept read: one takes 83 KB, and is read again in a quarter of a millisecond. */
@@ -20,6 +23,8 @@ export class CronerReader implements CronReader {
   #class: CronClass | undefined;
   /** Expressions that were read, the one that was used last at the end. */
   readonly #kept = new Map<string, Cron>();
+  /** Dates that schedules share: of many with the same dates, one finds the next date for all. */
+  readonly #dates = new Map<string, ZonedDates>();
   readonly #zones = new Map<string, TimeZone>();
 
   async load(): Promise<void> {
@@ -40,7 +45,14 @@ export class CronerReader implements CronReader {
   }
 
   read(expression: string, timeZone: string): CronDates {
-    return new ZonedDates((wall) => this.#next(expression, wall), this.#findZone(timeZone));
+    const name = `${timeZone} ${expression}`;
+    const known = this.#dates.get(name);
+    if (known !== undefined) return known;
+    const next = (wall: number) => this.#next(expression, wall);
+    const dates = new ZonedDates(next, this.#findZone(timeZone));
+    if (this.#dates.size >= DATES_MAX) this.#dates.clear();
+    this.#dates.set(name, dates);
+    return dates;
   }
 
   /** The first wall-clock time of an expression after another one, as if both were in UTC. */

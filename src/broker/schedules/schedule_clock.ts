@@ -7,7 +7,6 @@ import type { Stream } from "../stream/stream.ts";
 import { CATCH_UP_MAX, type RunningSchedule } from "./running_schedule.ts";
 import type { ScheduleFigures } from "./schedule_figures.ts";
 import { ScheduleStore } from "./schedule_store.ts";
-import { makeScheduledEntry } from "./scheduled_entry.ts";
 
 /** A date to which the broker comes later than this counts as missed, in milliseconds. */
 export const LATE_MS = 5000;
@@ -84,17 +83,17 @@ export class ScheduleClock {
     const { schedule, dates } = running;
     const { mark, next, reason, isCatchingUp } = this.#choose(running, due, now);
     if (reason !== 0) return this.#leaveOut(running, mark, next, reason);
-    const { settings: { stream: name, overlap, entry, limit }, count } = schedule;
+    const { settings: { stream: name, overlap, limit }, count } = schedule;
     const stream = this.#context.state.router.getStream(name);
     if (stream === undefined) return this.#wait(running, `there is no stream "${name}"`);
-    const last = this.#findLast(running, stream);
+    const last = overlap === "allow" ? undefined : this.#findLast(running, stream);
     if (last !== undefined && overlap === "skip") {
       return this.#leaveOut(running, mark, next, LeftOutReason.overlap);
     }
     const date = dates.dateOf(mark);
     const { aheadMs } = this.#context.state.calendar;
     const lateMs = Math.max(0, now - dates.dueAt(mark));
-    const made = makeScheduledEntry(entry, { name: schedule.name, date, lateMs, now, aheadMs });
+    const made = running.template.make({ date, lateMs, now, aheadMs });
     if (made === undefined) return this.#leaveOut(running, mark, next, LeftOutReason.expired);
     const obstacle = this.#store.findObstacle(stream, made, now);
     if (obstacle !== undefined) {

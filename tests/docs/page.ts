@@ -33,6 +33,7 @@ export const LINES_MAX: Readonly<Record<string, number>> = {
   "docs/work/handlers.md": 300,
   "docs/work/lanes.md": 300,
   "docs/work/schedules.md": 300,
+  "docs/work/coalescing.md": 250,
   "docs/internals/journal.md": 200,
   "docs/internals/replicated.md": 200,
   "docs/internals/reliability.md": 250,

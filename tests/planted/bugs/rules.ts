@@ -31,7 +31,8 @@ export const RULES_BUGS: readonly PlantedBug[] = [
     what: "that messages were worked on is not written down",
     file: "src/broker/rules/attempt_log.ts",
     from: "    liveness.oldestTag = oldest.firstTag;\n" +
-      "    if (!follower.reportsBegin) this.#write(oldest, oldest.attempts, 1);\n",
+      "    if (follower.reportsBegin || isSpared(splitByLane(oldest)[0]!)) return;\n" +
+      "    this.#write(oldest, oldest.attempts, 1);\n",
     to: "    liveness.oldestTag = oldest.firstTag;\n",
     found: tests("engine/journal/recovery/restart_test.ts", "broker"),
   },

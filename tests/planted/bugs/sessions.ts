@@ -68,15 +68,15 @@ export const SESSIONS_BUGS: readonly PlantedBug[] = [
   {
     what: "closing takes the message from the handler that works on it",
     file: "src/client/following/client_follower.ts",
-    from: "if (this.#verdicts.held.count === 0 || drainMs === 0) this.#closeNow();",
+    from: "if (isDue && works.length === 0) this.#closeNow();",
     to: "this.#closeNow();",
     found: tests("client/following/closing_follower_test.ts"),
   },
   {
     what: "a loop that is left keeps its message until the connection ends",
     file: "src/client/following/message_handout.ts",
-    from: "if (last !== undefined && this.#verdicts.held.has(last)) this.#verdicts.leave(last);",
-    to: "if (last !== undefined && this.#verdicts.held.has(last)) last.verdict = undefined;",
+    from: "if (last !== undefined && loop.hands.isOpen(last)) loop.hands.leave(last);",
+    to: "",
     found: tests("client/following/loop_test.ts"),
   },
   {

@@ -19,8 +19,8 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   {
     what: "what no handler has had counts as an attempt when the compactor moves it",
     file: "src/broker/state/live_facts.ts",
-    from: "    else if (run === oldest && !follower.reportsBegin) {\n",
-    to: "    else if (run === oldest) {\n",
+    from: "else if (run.firstTag === oldest?.firstTag && !follower.reportsBegin) {",
+    to: "else if (run.firstTag === oldest?.firstTag) {",
     found: tests("engine/journal_conformance_test.ts"),
   },
   {
@@ -210,8 +210,8 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "time begins anew with each start, and spans are as wrong as the clock was",
-    file: "src/broker/state/broker_state.ts",
-    from: "const now = Math.max(this.#lastAt, this.calendar.timeOf(date));",
+    file: "src/broker/events/rule_time.ts",
+    from: "const now = Math.max(this.lastAt, this.#calendar.timeOf(date));",
     to: "const now = date;",
     found: tests("engine/journal_conformance_test.ts"),
   },

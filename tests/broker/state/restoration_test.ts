@@ -208,7 +208,8 @@ function tell(verb: "ack" | "release" | "begin") {
 const commands = {
   nack(run: Run, step: Step) {
     const delayMs = [undefined, 0, 100_000][step.pick % 3];
-    const details = { reason: `reason ${step.pick}`, delayMs };
+    const isPostponed = step.pick % 5 === 0 && delayMs !== undefined;
+    const details = { reason: `reason ${step.pick}`, delayMs, isPostponed };
     const slot = run.followers[step.who % SLOT_COUNT];
     if (slot !== undefined) slot.open.nack(rangeOf(slot, step), details, false);
   },

@@ -74,7 +74,7 @@ export class Deliveries {
     this.noteLife(follower, now);
     const prepare = (held: readonly PendingRun[]) => {
       if (!isPostponed) this.#parts.breakers.count(held, { isFault, reason, now });
-      if (!isTogether) return held;
+      if (!isTogether || isPostponed) return held;
       const batch = { count: countAll(held) };
       const together = held.map((run) => ({ ...run, batch }));
       return this.#giveBackHalves(follower, together, { now, delayMs, reason });

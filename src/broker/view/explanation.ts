@@ -245,7 +245,7 @@ function explainKeys(share: Share): string[] {
   const waits = share.keys?.waits ?? [];
   const sentences = findLongest(waits).map(({ holder, count }) => {
     const waiting = say(count, "other message waits", "other messages wait");
-    return `Key ${readKey(share.store, holder)} is held by message ${holder} ` +
+    return `${nameKey(share.store, holder)} is held by message ${holder} ` +
       `${explainHolder(share, holder)}: ${waiting}.`;
   });
   const more = waits.length - NAMES_MAX;
@@ -282,13 +282,15 @@ function explainHolder(share: Share, id: number): string {
   return isReady ? "that is ready" : "on its way to another stream";
 }
 
-/** The key of a message, as text in quotation marks. */
-function readKey({ backlog }: Store, id: number): string {
+/** The key of a message, or the coalesce id that it has in its place. */
+function nameKey({ backlog }: Store, id: number): string {
   try {
     const { buffer, start } = backlog.read(id, 1, 0);
-    return JSON.stringify(readProperties(buffer, start).key);
+    const { key, coalesce } = readProperties(buffer, start);
+    if (key !== undefined || coalesce === undefined) return `Key ${JSON.stringify(key)}`;
+    return `Coalesce id ${JSON.stringify(coalesce.id)}`;
   } catch (error) {
-    if (error instanceof BrokerError) return "that cannot be read";
+    if (error instanceof BrokerError) return "A key that cannot be read";
     throw error;
   }
 }
@@ -296,8 +298,11 @@ function readKey({ backlog }: Store, id: number): string {
 function explainDelay({ store, delayed }: Share): string {
   const { messageCount, nextAt } = delayed;
   const first = messageCount === 1 ? "it is" : "the first of them is";
+  const quiet = (store.coalesced?.size ?? 0) === 0
+    ? ""
+    : "; those with coalesce ids wait until nothing new comes for their ids";
   return `${say(messageCount, "message is", "messages are")} delayed; ${first} due at ` +
-    `${formatTime(store, nextAt)}.`;
+    `${formatTime(store, nextAt)}${quiet}.`;
 }
 
 /** Names the followers that hold pending messages. */

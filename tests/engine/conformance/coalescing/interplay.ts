@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { EngineTests } from "../../engine_tests.ts";
 import type { EngineUse, WishedMessage } from "../../engine_use.ts";
 import { doc } from "./coalescing.ts";
@@ -196,5 +196,22 @@ interplayTests.add(
     assertEquals(await use.engine.cancelMessage("docs", 4), { was: "pending" });
     await follower.received(2);
     assertEquals(follower.sink.texts, ["d", "e"]);
+  },
+);
+
+interplayTests.add(
+  "it is explained what waits for a quiet time, and for one that is worked on",
+  async (use) => {
+    await use.create("docs");
+    const publisher = use.publisher("docs");
+    await publisher.storeWished(doc("a"));
+    const follower = use.follower("docs", { name: "worker" });
+    await follower.received(1);
+    await publisher.storeWished(doc("b"));
+    await publisher.storeWished(doc("c", { id: "quiet", quietMs: 1000 }));
+    await use.fence();
+    const told = (await use.engine.explain("docs")).join(" ");
+    assertMatch(told, /Coalesce id "doc" is held by message 1/);
+    assertMatch(told, /1 message is delayed.*those with coalesce ids wait until nothing new comes/);
   },
 );

@@ -269,6 +269,7 @@ Deno.test("whatever happens, a breaker does as its model (random)", async () => 
       sums[key] += world.counts[key];
     }
   }
+  // deno-lint-ignore no-console -- a failure in a long run is played again with it
   console.log(`seed ${SEED}:`, { worlds: WORLDS, steps: STEPS, ...sums });
   assert(sums.opened > 0 && sums.probes > 0);
 });

@@ -82,3 +82,44 @@ Deno.test("a client that knows no breakers gets no frames about them", async () 
   assertEquals((await next).value.body, 1);
   assertEquals(told, []);
 });
+
+Deno.test("handlers, one or 64 at once, sit an outage out without a dead letter", async () => {
+  for (const concurrency of [1, 64]) {
+    const clock = new VirtualClock();
+    await using broker = await startBroker({ clock });
+    await using connection = await broker.connect();
+    const cursor = connection.cursor();
+    await cursor.createStream("calls", {
+      breaker: { failures: 10, openMs: 30_000 },
+      maxDeliveries: 12,
+      backoffMs: [0],
+    });
+    await connection.publisher("calls").sendMessages(Array.from({ length: 200 }, (_, id) => id));
+    let isUp = false;
+    let calls = 0;
+    const done = new Set<unknown>();
+    await using _work = connection.follower("calls").handle(async (message) => {
+      calls++;
+      if (isUp) done.add(message.body);
+      else await message.nack({ fault: "downstream", reason: "ECONNREFUSED" });
+    }, { concurrency });
+    await until("it is open", async () => (await cursor.getStream("calls")).breaker !== undefined);
+    await until("nothing is in handlers", async () => {
+      return (await cursor.getStream("calls")).pending === 0;
+    });
+    const before = calls;
+    for (let probe = 1; probe <= 20; probe++) {
+      await clock.advance(30_000);
+      await until("it has failed", async () => {
+        const { breaker, pending } = await cursor.getStream("calls");
+        return breaker?.probes === probe && pending === 0;
+      });
+      assertEquals(calls, before + probe);
+    }
+    isUp = true;
+    await clock.advance(30_000);
+    await until("all is done", () => done.size === 200);
+    const { totals, breaker } = await cursor.getStream("calls");
+    assertEquals([totals.dead.maxDeliveries, breaker], [0, undefined], `${concurrency} at once`);
+  }
+});

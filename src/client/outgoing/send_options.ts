@@ -228,7 +228,9 @@ export function encodeOptions(
     dedupId !== undefined || request !== undefined || deadLetter !== undefined ||
     lane !== undefined || options.coalesce !== undefined;
   if (!hasMore) return encodeOrder({ bytes: headerBytes, key, priority }, action);
-  const coalesce = options.coalesce && readCoalesce(options.coalesce, action);
+  const coalesce = options.coalesce === undefined
+    ? undefined
+    : readCoalesce(options.coalesce, action);
   const orders = { key, priority, dedupId, deadLetter, lane, coalesce };
   const wishes = { delayMs, deliverAt: readTime(deliverAt), ttlMs, ...orders };
   checkWishes(wishes, action);

@@ -89,6 +89,10 @@ Deno.test("deliver: decode(encode(fields, batch)) equals fields and batch", () =
 });
 
 Deno.test("confirm: decode(encode(fields)) equals fields", () => {
+  const place = { stream: number32, firstId: number64 };
+  const range = fc.record(place, plain);
+  const kept = fc.record({ ...place, isKept: fc.constant(true) }, plain);
+  const replacing = fc.record({ ...place, replaced: number64 }, plain);
   const fields = fc.record({
     publisher: number32,
     sequence: number64,
@@ -98,7 +102,7 @@ Deno.test("confirm: decode(encode(fields)) equals fields", () => {
       { isDuplicate: true, hasSameId: false },
       { isDuplicate: true, hasSameId: true },
     ),
-    stored: fc.array(fc.record({ stream: number32, firstId: number64 }, plain), { maxLength: 20 }),
+    stored: fc.array(fc.oneof(range, kept, replacing), { maxLength: 20 }),
   }, plain);
   fc.assert(
     fc.property(fields, ({ repetition, ...others }) => {
@@ -217,6 +221,10 @@ Deno.test("publish and deliver take a batch from the midst of a buffer", () => {
 const binaryFrames: Record<string, [fields: number[], read: (decoder: FrameDecoder) => unknown]> = {
   confirm: [
     [...u32(1), ...u64(2), ...u32(3), 0, ...u32(2), ...u32(4), ...u64(5), ...u32(6), ...u64(7)],
+    readConfirm,
+  ],
+  "confirm of messages that were joined": [
+    [...u32(1), ...u64(2), ...u32(1), 4, ...u32(1), ...u32(4), ...u64(5), 1, ...u64(7)],
     readConfirm,
   ],
   credit: [[...u32(1), ...u32(2), ...u32(3)], readCredit],

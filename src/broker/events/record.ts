@@ -9,7 +9,8 @@
  *                 of versions 1 to 3 of the journal; read, and not written any more
  *  2 event        JSON: streamCreated, streamUpdated, streamDeleted, publisherOpened,
  *                 publisherClosed, failed, expirySet, clockRead (since version 4), postponed,
- *                 breakerChanged, laneHeld, kept, coalesced (since version 5)
+ *                 breakerChanged, laneHeld, kept, coalesced, laneSet, limitSet, scheduleSet,
+ *                 scheduleDeleted, schedulesAdvanced (since version 5)
  *  3 published    publisher u32 │ count u32 │ sequence │ n × (stream u32, 0, first id)  messages
  *                 of version 1; read, and not written any more
  *  4 moved        stream u32    │ count u32 │ first id │ when they were stored  messages

@@ -52,8 +52,9 @@ for (const version of upTo(FORMAT_VERSION)) {
       await checkVersion1(use);
       if (version >= 2) await checkVersion2(use);
       if (version >= 3) await checkVersion3(use);
+      if (version >= 5) await checkVersion5(use);
       await checkTimes(use, version);
-      const count = [0, 3, 6, 7, 7, 7][version];
+      const count = [0, 3, 6, 7, 7, 11][version];
       assertEquals((await use.engine.getStreams()).length, count);
       await checkPublishers(use);
       await use.engine.close();
@@ -121,6 +122,32 @@ async function checkVersion3(use: EngineUse): Promise<void> {
   ]);
   await follower.ack(3);
   assertEquals((await follower.received(5)).at(-1), "order:5×1 second of k");
+}
+
+async function checkVersion5(use: EngineUse): Promise<void> {
+  assertEquals(await use.look("scheduled"), ["1×0 ready at-once"]);
+  const scheduledAt = new Date(NOW).toISOString();
+  assertEquals(
+    (await use.properties("scheduled"))[0]?.dedupId,
+    `schedule/at-once/${scheduledAt}`,
+  );
+  const { items } = await use.engine.schedules.list(0);
+  assertEquals(
+    items.map(({ name, isPaused, next, count, last }) => [name, isPaused, next[0], count, last]),
+    [
+      ["at-once", false, NOW + 3_600_000, 1, { at: NOW, id: 1 }],
+      ["nightly", true, undefined, 0, undefined],
+    ],
+  );
+  assertEquals(await use.look("joined"), ["2×0 ready last of c"]);
+  assertEquals(await use.look("postponed"), ["1×0 delayed later"]);
+  assertEquals((await use.properties("lanes"))[0]?.lane, "acme");
+  const { options } = await use.engine.getStream("lanes");
+  assertEquals([options.sharedLimit, options.priorityAgingMs], ["shared", 60_000]);
+  const [limit] = await use.engine.lanes.getLimits();
+  assertEquals([limit?.name, limit?.settings.maxPending], ["shared", 3]);
+  const { items: [lane] } = await use.engine.lanes.list("lanes", {});
+  assertEquals([lane?.name, lane?.settings?.weight, lane?.settings?.maxPending], ["acme", 3, 2]);
 }
 
 /** Since version 2 it is known when messages were stored; what was moved by version 1 gets a time then. */

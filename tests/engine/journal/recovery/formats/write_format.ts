@@ -114,6 +114,38 @@ async function tellVersion3(engine: any): Promise<void> {
   await sender.store(["second of k"], { key: "k" });
 }
 
+/** What version 5 knows beside that: schedules, lanes, limits, breakers, postponed and coalesced messages. */
+async function tellVersion5(engine: any): Promise<void> {
+  for (const stream of ["scheduled", "lanes", "joined", "postponed"]) {
+    await engine.createStream(stream);
+  }
+  const entry = (text: string) => {
+    const { buffer } = encodeBatch([{ kind: 1, body: new TextEncoder().encode(text) }]);
+    return btoa(String.fromCharCode(...buffer));
+  };
+  const put = (name: string, given: object) =>
+    engine.schedules.put(name, { stream: "scheduled", entry: entry(name), ...given });
+  await put("at-once", { everyMs: 3_600_000, now: true });
+  await put("nightly", { cron: "30 3 * * *", timeZone: "Europe/Berlin", jitterMs: 60_000 });
+  await put("gone", { everyMs: 3_600_000 });
+  await engine.schedules.pause("nightly", true);
+  await engine.schedules.delete("gone");
+  engine.tick(NOW);
+  await turn();
+  await engine.lanes.putLimit("shared", { maxPending: 3 });
+  await engine.updateStream("lanes", { sharedLimit: "shared", priorityAgingMs: 60_000 });
+  await engine.lanes.set("lanes", "acme", { weight: 3, maxPending: 2 });
+  await new Sender(engine, "lanes", "lanes").store(["of acme"], { lane: "acme" });
+  const joined = new Sender(engine, "joined", "joined");
+  const coalesce = { id: "c", quietMs: 0, atMostMs: 0, take: "last", whileWorked: "wait" };
+  for (const text of ["first of c", "last of c"]) await joined.store([text], { coalesce });
+  await new Sender(engine, "postponed", "postponed").store(["later"]);
+  const { sink, port } = follow(engine, "postponed");
+  await sink.waitFor(1);
+  await port.nack(range(1), { delayMs: 30_000, reason: "busy", isPostponed: true }, true);
+  port.close(0);
+}
+
 if (import.meta.main) {
   const [name = ""] = Deno.args;
   if (name !== `v${FORMAT_VERSION}`) throw new Error(`this broker writes v${FORMAT_VERSION}`);
@@ -125,6 +157,7 @@ if (import.meta.main) {
   await tellVersion1(engine);
   if (FORMAT_VERSION >= 2) await tellVersion2(engine);
   if (FORMAT_VERSION >= 3) await tellVersion3(engine);
+  if (FORMAT_VERSION >= 5) await tellVersion5(engine);
   await engine.close();
   for await (const { name } of Deno.readDir(directory)) {
     if (!name.endsWith(".journal") && name !== "closed") await Deno.remove(`${directory}/${name}`);

@@ -208,8 +208,7 @@ function tell(verb: "ack" | "release" | "begin") {
 const commands = {
   nack(run: Run, step: Step) {
     const delayMs = [undefined, 0, 100_000][step.pick % 3];
-    const isPostponed = step.pick % 5 === 0 && delayMs !== undefined;
-    const details = { reason: `reason ${step.pick}`, delayMs, isPostponed };
+    const details = { reason: `reason ${step.pick}`, delayMs, isPostponed: step.pick % 5 === 0 };
     const slot = run.followers[step.who % SLOT_COUNT];
     if (slot !== undefined) slot.open.nack(rangeOf(slot, step), details, false);
   },

@@ -160,10 +160,13 @@ export class Returns {
     return later;
   }
 
-  /** Makes messages ready again that no handler has seen: that was no attempt. */
+  /**
+   * Makes messages ready again that no handler has seen, or that one had together with others: that was no
+   * attempt.
+   */
   giveBackUnseen(follower: FollowerState, run: PendingRun, now: number): void {
     this.#parts.attempts.unsay(follower, run);
-    run.share.noteUnseen(run);
+    if (run.batch === undefined) run.share.noteUnseen(run);
     this.#leave({ ...run, attempts: run.attempts - 1 }, now, (part) => {
       if (run.isSuspect) run.share.notes.suspect(part);
       // Only for what is ready again: the follower waits behind the others for what it gave back.

@@ -44,10 +44,10 @@ export function halve(runs: readonly PendingRun[]): PendingRun[] {
     const { firstTag, firstId } = run;
     const count = Math.min(left, run.count);
     left -= count;
-    if (count > 0) add(halves[0], { ...run, count });
+    if (count > 0) add(halves[0], { ...run, count, lanes: run.lanes?.slice(0, count) });
     if (count === run.count) continue;
     const rest = { firstTag: firstTag + count, firstId: firstId + count, count: run.count - count };
-    add(halves[1], { ...run, ...rest });
+    add(halves[1], { ...run, ...rest, lanes: run.lanes?.slice(count) });
   }
   return halves.flat();
 }
@@ -58,6 +58,14 @@ function add(half: PendingRun[], run: PendingRun): void {
   const isNext = last !== undefined && last.share === run.share &&
     last.firstId + last.count === run.firstId && last.attempts === run.attempts &&
     last.priority === run.priority && last.lane === run.lane;
-  if (isNext) last.count += run.count;
-  else half.push(run);
+  if (!isNext) return void half.push(run);
+  if (last.lanes !== undefined || run.lanes !== undefined) {
+    last.lanes = [...lanesOf(last), ...lanesOf(run)];
+  }
+  last.count += run.count;
+}
+
+/** The lane of each message of a run that has no lane, or several. */
+function lanesOf({ lanes, count }: PendingRun): readonly number[] {
+  return lanes ?? new Array<number>(count).fill(0);
 }

@@ -10,6 +10,7 @@ import { decodeBatch, encodeBatch, type ScheduleInput } from "../../../../protoc
 import { encodeBase64 } from "../../../../src/protocol/base64.ts";
 import { chooseLength } from "../../../support/length.ts";
 import { openJournal } from "../../../support/disk/journals.ts";
+import { LeasedDisk } from "../../../support/disk/leased_disk.ts";
 import { Random } from "../../../support/random.ts";
 import { SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
 import { EngineUse, TestClock } from "../../engine_use.ts";
@@ -52,7 +53,9 @@ async function crash(seed: number): Promise<void> {
     now: () => clock.now,
     fail: () => {},
   };
-  const open = () => openJournal(disk, options);
+  // A process that is gone writes nothing more.
+  let lease = new LeasedDisk(disk);
+  const open = () => openJournal(lease = new LeasedDisk(disk), options);
   const use = new EngineUse(await open(), { clock, reopen: open });
   await use.create("reports");
   for (const [name, given] of Object.entries(SCHEDULES)) {
@@ -69,6 +72,7 @@ async function crash(seed: number): Promise<void> {
     if (random.chance(0.5)) await workOff(use, seen);
     use.advance(SECOND);
     await turns(random.below(12));
+    lease.end();
     if (random.chance(0.5)) disk.powerCut();
     else disk.processKill();
     use.engine = await open();

@@ -3,6 +3,7 @@ import { CLUSTER_COMMANDS } from "./cluster/table.ts";
 import type { Command, CommandGroup } from "./command.ts";
 import { DEAD_COMMANDS } from "./dead/table.ts";
 import { JOURNAL_COMMANDS } from "./journal/table.ts";
+import { LANE_COMMANDS } from "./lanes/table.ts";
 import { MESSAGE_COMMANDS } from "./messages/table.ts";
 import { SCHEDULE_COMMANDS } from "./schedules/table.ts";
 import { SETUP_COMMANDS } from "./setup/table.ts";
@@ -14,6 +15,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   BROKER_COMMANDS,
   MESSAGE_COMMANDS,
   STREAM_COMMANDS,
+  LANE_COMMANDS,
   SCHEDULE_COMMANDS,
   DEAD_COMMANDS,
   JOURNAL_COMMANDS,

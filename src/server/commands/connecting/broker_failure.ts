@@ -11,6 +11,7 @@ const EXIT_CODES: { readonly [Code in ErrorCode]?: ExitCode } = {
   FOLLOWER_NOT_FOUND: ExitCode.notFound,
   MESSAGE_NOT_FOUND: ExitCode.notFound,
   SCHEDULE_NOT_FOUND: ExitCode.notFound,
+  LIMIT_NOT_FOUND: ExitCode.notFound,
   PUBLISH_TIMEOUT: ExitCode.timeOver,
   REPLY_TIMEOUT: ExitCode.timeOver,
   BAD_MAGIC: ExitCode.noConnection,
@@ -24,6 +25,7 @@ const EXIT_CODES: { readonly [Code in ErrorCode]?: ExitCode } = {
 const ADVICE: { readonly [Code in ErrorCode]?: string } = {
   UNAUTHORIZED: "Show a token: --token-file <file>, SIMPLEMQ_TOKEN, or a context.",
   STREAM_NOT_FOUND: '"simplemq stream ls" lists the streams, "simplemq stream add" creates one.',
+  LIMIT_NOT_FOUND: '"simplemq limit ls" lists the shared limits.',
   SCHEDULE_NOT_FOUND: '"simplemq schedule ls" lists the schedules.',
   FOLLOWER_NOT_FOUND: '"simplemq pel ls" lists the followers that hold messages.',
 };

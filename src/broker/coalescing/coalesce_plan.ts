@@ -106,12 +106,14 @@ export class CoalescePlan {
     for (const { stream, other, isKept } of this.#steps) {
       if (isKept) continue;
       const own = storedIn[at++];
-      if (own !== undefined) stream.coalesced?.forget({ firstId: own.firstId, count: 1 });
-      if (other === undefined) continue;
-      stream.coalesced!.noteLeaving(other, false);
-      // One that was sent after it may still take its place, or fail in turn.
-      const isLast = stream.coalesced!.noteOf(other.id)?.messages.at(-1) === other;
-      if (isLast && other.taken !== undefined) putBack(stream, other);
+      const { coalesced } = stream;
+      if (own !== undefined) coalesced?.forget({ firstId: own.firstId, count: 1 });
+      if (coalesced === undefined || other === undefined) continue;
+      // It may have been refused before.
+      if (coalesced.noteOf(other.id) !== undefined) coalesced.noteLeaving(other, false);
+      // One that was sent later may still take the place, or be refused in turn.
+      const last = coalesced.find(this.content.mark.text)?.messages.at(-1);
+      if (last?.taken !== undefined) putBack(stream, last);
     }
   }
 }

@@ -1,0 +1,112 @@
+/**
+ * Messages with coalesce ids that the log refuses: what they were to replace is there as before.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { BrokerError } from "../../../protocol.ts";
+import type { Stored } from "../../../src/broker/event.ts";
+import type { StoreOutcome } from "../../../src/broker/event_log.ts";
+import { LocalEngine } from "../../../src/engine/local_engine.ts";
+import { MemoryLog } from "../../../src/engine/memory.ts";
+import { doc } from "../../engine/conformance/coalescing/coalescing.ts";
+import { EngineUse, TestClock } from "../../engine/engine_use.ts";
+
+/** A log that stores messages, or refuses them, when it is told to. */
+class HesitantLog extends MemoryLog {
+  isHeld = false;
+  #waiting: (() => void)[] = [];
+  #refused = false;
+
+  override store(event: Stored, outcome: StoreOutcome): void {
+    if (!this.isHeld) return super.store(event, outcome);
+    const { buffer, start, end, count } = event.batch;
+    const batch = { count, buffer: buffer.slice(start, end), start: 0, end: end - start };
+    this.#waiting.push(() => {
+      const full = new BrokerError("DISK_FULL", "no room");
+      return this.#refused ? outcome.failed(full) : outcome.stored({ ...event, batch });
+    });
+  }
+
+  override whenDurable(done: () => void): void {
+    if (this.#waiting.length === 0) done();
+    else this.#waiting.push(done);
+  }
+
+  /** Stores so many of those that wait; refuses the others. */
+  decide(storedCount: number): void {
+    const waiting = this.#waiting.splice(0);
+    waiting.forEach((next, index) => {
+      this.#refused = index >= storedCount;
+      next();
+    });
+    this.#refused = false;
+    this.isHeld = false;
+  }
+}
+
+async function begin(): Promise<{ use: EngineUse; log: HesitantLog }> {
+  const clock = new TestClock();
+  const log = new HesitantLog(1e9);
+  const engine = await LocalEngine.open({ log, now: () => clock.now });
+  const use = new EngineUse(engine, { clock });
+  await use.create("docs");
+  return { use, log };
+}
+
+for (
+  const [storedCount, left, outcomes] of [
+    [0, "1×0 delayed a", ["docs:1", "DISK_FULL", "DISK_FULL", "DISK_FULL"]],
+    [1, "2×0 delayed b", ["docs:1", "docs:2 for 1", "DISK_FULL", "DISK_FULL"]],
+    [2, "3×0 delayed c", ["docs:1", "docs:2 for 1", "docs:3 for 2", "DISK_FULL"]],
+    [3, "4×0 delayed d", ["docs:1", "docs:2 for 1", "docs:3 for 2", "docs:4 for 3"]],
+  ] as const
+) {
+  Deno.test(`of three messages in one place, ${storedCount} are stored: the last of these waits`, async () => {
+    const { use, log } = await begin();
+    const publisher = use.publisher("docs");
+    await publisher.storeWished(doc("a", { quietMs: 1000 }));
+    log.isHeld = true;
+    for (const text of ["b", "c", "d"]) publisher.sendWished(doc(text, { quietMs: 1000 }));
+    log.decide(storedCount);
+    assertEquals(await publisher.outcomes(), [...outcomes]);
+    assertEquals(await use.look("docs"), [left]);
+    const { delayed, pending } = await use.engine.getStream("docs");
+    assertEquals([delayed, pending], [1, 0]);
+    const next = await use.publisher("docs", "next").storeWished(doc("e"));
+    const lastId = storedCount + 1;
+    assertEquals(next, `docs:${lastId + 1} for ${lastId}`);
+    const follower = use.follower("docs");
+    assertEquals(await follower.received(1), [`docs:${lastId + 1}×1 e`]);
+  });
+}
+
+Deno.test("a message is not let go for one that is refused", async () => {
+  const { use, log } = await begin();
+  const publisher = use.publisher("docs");
+  log.isHeld = true;
+  publisher.sendWished(doc("a"));
+  publisher.sendWished(doc("b", { take: "first" }));
+  log.decide(0);
+  assertEquals(await publisher.outcomes(), ["DISK_FULL", "DISK_FULL"]);
+  assertEquals(await use.look("docs"), []);
+});
+
+Deno.test("one that comes back while its place is taken gives way when that is certain, and not before", async () => {
+  for (const storedCount of [0, 1]) {
+    const { use, log } = await begin();
+    const publisher = use.publisher("docs");
+    await publisher.storeWished(doc("a"));
+    const follower = use.follower("docs");
+    await follower.received(1);
+    log.isHeld = true;
+    publisher.sendWished(doc("b"));
+    follower.port.close(0);
+    log.decide(storedCount);
+    await publisher.outcomes();
+    assertEquals(await use.look("docs"), [storedCount === 0 ? "1×0 ready a" : "2×0 ready b"]);
+    const next = use.follower("docs");
+    assertEquals((await next.received(1))[0]!.split(" ").at(-1), storedCount === 0 ? "a" : "b");
+  }
+});

@@ -10,6 +10,8 @@ class KeyState {
   inHandCount = 0;
   /** How many of its messages are about to be handed out. */
   nextCount = 0;
+  /** The batch that these are, if they failed in one. */
+  nextSuspects: string | undefined = undefined;
   /** The number of the fence that it waits for; 0 for none. */
   fence = 0;
   readonly waiting: DeliveredMessage[] = [];
@@ -222,16 +224,22 @@ export class KeyOrder {
     const { orderKey } = message;
     if (orderKey !== undefined) {
       const state = this.#stateOf(orderKey);
-      const isBusy = this.#lendsKeys ? state.isHeldUp : state.isBusy;
-      if (isBusy || this.#commonFence > 0) {
+      if (this.#isBusy(state, message) || this.#commonFence > 0) {
         state.waiting.push(message);
         this.#waitingCount++;
         return false;
       }
       state.nextCount++;
+      state.nextSuspects = message.suspects;
     }
     this.next.push(message);
     return true;
+  }
+
+  /** Whether a message has to wait for others of its key; those of a batch go together. */
+  #isBusy(state: KeyState, { suspects }: DeliveredMessage): boolean {
+    if (!this.#lendsKeys || state.isHeldUp) return state.isBusy;
+    return state.nextCount > 0 && state.nextSuspects !== suspects;
   }
 
   #noteTaken(messages: readonly DeliveredMessage[], isHeld: boolean): void {
@@ -247,10 +255,12 @@ export class KeyOrder {
   }
 
   /** A batch has not taken all messages of its key: the others wait for it. */
-  #keepRest({ orderKey }: DeliveredMessage): void {
+  #keepRest({ orderKey, suspects }: DeliveredMessage): void {
     const state = orderKey === undefined ? undefined : this.#keys.get(orderKey);
     if (state === undefined || state.nextCount === 0 || state.inHandCount === 0) return;
-    const rest = this.next.takeRest(orderKey!);
+    const rest = suspects === undefined
+      ? this.next.takeRest(orderKey!)
+      : this.next.remove((message) => message.orderKey === orderKey);
     state.nextCount -= rest.length;
     state.waiting.unshift(...rest);
     this.#waitingCount += rest.length;
@@ -271,7 +281,11 @@ export class KeyOrder {
     if (state.inHandCount > 0 || state.nextCount > 0 || state.fence > 0) return;
     if (state.waiting.length === 0) return void this.#keys.delete(key);
     if (this.#commonFence > 0) return;
-    const free = state.waiting.splice(0, this.#lendsKeys ? Infinity : 1);
+    const { suspects } = state.waiting[0]!;
+    const end = state.waiting.findIndex((message) => message.suspects !== suspects);
+    const together = end < 0 ? state.waiting.length : end;
+    const free = state.waiting.splice(0, this.#lendsKeys ? together : 1);
+    state.nextSuspects = suspects;
     for (const message of free) this.next.push(message);
     this.#waitingCount -= free.length;
     state.nextCount = free.length;

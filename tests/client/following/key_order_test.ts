@@ -5,7 +5,13 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { connect, type Connection, type Follower, type Message } from "@simplemq/simplemq";
+import {
+  type Batch,
+  connect,
+  type Connection,
+  type Follower,
+  type Message,
+} from "@simplemq/simplemq";
 import { startBroker, turn, until } from "../../support/broker/broker.ts";
 import { chooseLength } from "../../support/length.ts";
 import { Random } from "../../support/random.ts";
@@ -20,11 +26,11 @@ interface Body {
   readonly number: number;
 }
 
-/** What is known of the messages of a key: how far they are done, and who has one. */
+/** What is known of the messages of a key: which are done, and which handlers have. */
 class KeyRecord {
   /** The numbers that are done. */
   readonly done = new Set<number>();
-  inHand: { readonly number: number; readonly message: Message<Body> } | undefined;
+  inHand: readonly Message<Body>[] = [];
 }
 
 /** Notes what handlers get, and complains of what they must not get. */
@@ -43,22 +49,27 @@ class Witness {
     this.#sent = sent;
   }
 
-  take(message: Message<Body>): void {
-    const { body: { key, number } } = message;
-    if (key === undefined) return;
-    const record = this.#recordOf(key);
-    const other = record.inHand;
-    if (other !== undefined && !other.message.signal.aborted) {
-      this.#complain(`${key} ${number} came while ${other.number} was in hand`);
-    }
-    for (const earlier of this.#sent) {
-      if (earlier.number >= number) break;
-      if (earlier.key === key && !record.done.has(earlier.number)) {
+  /** A handler gets messages: those of a key that come together are in order. */
+  take(messages: readonly Message<Body>[]): void {
+    const before = new Map([...this.keys].map(([key, { inHand }]) => [key, [...inHand]]));
+    for (const message of messages) {
+      const { body: { key, number } } = message;
+      if (key === undefined) continue;
+      const record = this.#recordOf(key);
+      for (const other of before.get(key) ?? []) {
+        if (other.signal.aborted) continue;
+        this.#complain(`${key} ${number} came while ${other.body.number} was in hand`);
+      }
+      const together = new Set(record.inHand.map(({ body }) => body.number));
+      for (const earlier of this.#sent) {
+        if (earlier.number >= number) break;
+        const isThere = record.done.has(earlier.number) || together.has(earlier.number);
+        if (earlier.key !== key || isThere) continue;
         this.#complain(`${key} ${number} came before ${earlier.number} was done`);
       }
+      if (record.done.has(number) && !this.hasCut) this.#complain(`${key} ${number} came again`);
+      record.inHand = [...record.inHand.filter(({ signal }) => !signal.aborted), message];
     }
-    if (record.done.has(number) && !this.hasCut) this.#complain(`${key} ${number} came again`);
-    record.inHand = { number, message };
   }
 
   /** A handler has ended a message; `isDone` if it does not come again. */
@@ -67,7 +78,7 @@ class Witness {
     this.doneCount = this.#done.size;
     if (key === undefined) return;
     const record = this.#recordOf(key);
-    if (record.inHand?.number === number) record.inHand = undefined;
+    record.inHand = record.inHand.filter(({ body }) => body.number !== number);
     if (isDone) record.done.add(number);
   }
 
@@ -88,7 +99,7 @@ async function work(
   witness: Witness,
   random: Random,
 ): Promise<"next" | "leave"> {
-  witness.take(message);
+  witness.take([message]);
   for (let turns = random.below(4); turns > 0; turns--) await turn();
   const confirm = random.chance(0.1);
   const { aborted } = message.signal;
@@ -114,6 +125,45 @@ async function runLoop(follower: Follower<Body>, witness: Witness, random: Rando
     for await (const message of follower.getMessages()) {
       isOpen = true;
       if (await work(message, witness, random) === "leave") break;
+    }
+  }
+}
+
+/** Does something with a batch, after some turns: some of it is settled one by one. */
+async function workBatch(
+  batch: Batch<Body>,
+  witness: Witness,
+  random: Random,
+): Promise<"next" | "leave"> {
+  const { messages } = batch;
+  witness.take(messages);
+  for (let turns = random.below(4); turns > 0; turns--) await turn();
+  const settled = new Set<Message<Body>>();
+  for (const message of messages) {
+    if (!random.chance(0.1)) continue;
+    settled.add(message);
+    const isNacked = random.chance(0.5);
+    witness.end(message, !isNacked && !message.signal.aborted);
+    await (isNacked ? message.nack({ delayMs: 0 }) : message.ack()).catch(() => {});
+  }
+  const rest = messages.filter((message) => !settled.has(message));
+  const what = random.below(10);
+  for (const message of rest) witness.end(message, what < 7 && !message.signal.aborted);
+  if (what < 7) await batch.ack().catch(() => {});
+  else if (what === 7) await batch.nack({ delayMs: 0 }).catch(() => {});
+  else if (what === 8) await batch.release().catch(() => {});
+  else return "leave";
+  return "next";
+}
+
+async function runBatches(follower: Follower<Body>, witness: Witness, random: Random) {
+  const by = random.chance(0.7) ? "key" : null;
+  const size = 1 + random.below(20);
+  for (let isOpen = true; isOpen;) {
+    isOpen = false;
+    for await (const batch of follower.getBatches({ by, size })) {
+      isOpen = true;
+      if (await workBatch(batch, witness, random) === "leave") break;
     }
   }
 }
@@ -153,6 +203,7 @@ async function tell(seed: number): Promise<void> {
     const prefetch = random.chance(0.5) ? "auto" : 1 + random.below(40);
     const follower = connection.follower<Body>(stream, { prefetch });
     if (random.chance(0.4)) runHandlers(follower, witness, random);
+    else if (random.chance(0.5)) void runBatches(follower, witness, random).catch(() => {});
     else {
       for (let loops = 1 + random.below(3); loops > 0; loops--) {
         void runLoop(follower, witness, random).catch(() => {});

@@ -132,6 +132,7 @@ export class KeyStory {
       backoffMs: [random.below(3) * 200],
     });
     const keyCount = 1 + random.below(5);
+    const laneCount = random.chance(0.5) ? 0 : 1 + random.below(3);
     let sent = 0;
     let publisherCount = 0;
     let publisher = use.publisher(STREAM, `publisher-${this.#about}-0`);
@@ -143,7 +144,11 @@ export class KeyStory {
           const key = random.chance(0.15) ? undefined : `k${random.below(keyCount)}`;
           const number = ++sent;
           if (key !== undefined) this.#sent.set(key, [...this.#sent.get(key) ?? [], number]);
-          return { text: `${key ?? "free"} ${number}`, key };
+          // A key inside of one lane: between lanes, turns decide what is first.
+          const lane = key === undefined ? random.below(3) : Number(key.slice(1)) % laneCount;
+          const isLaned = laneCount > 0 && (key !== undefined || random.chance(0.5));
+          const text = `${key ?? "free"} ${number}`;
+          return { text, key, ...isLaned && { lane: `lane ${lane}` } };
         });
         await publisher.storeWished(...batch);
       }

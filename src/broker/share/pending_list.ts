@@ -1,3 +1,4 @@
+import type { TagRange } from "../../../protocol.ts";
 import type { BegunBatch } from "./begun_batch.ts";
 import type { Share } from "./share.ts";
 
@@ -99,6 +100,26 @@ export class PendingList {
     return taken;
   }
 
+  /** Does the same as `find` for each range; one that lies in an earlier one may cut what was found there. */
+  *findEach(ranges: readonly TagRange[]): Generator<PendingRun[]> {
+    if (!areInOrder(ranges)) {
+      for (const { firstTag, count } of ranges) yield this.find(firstTag, count);
+      return;
+    }
+    const { parts, all } = this.#divide(ranges, true);
+    this.#runs = all;
+    yield* parts;
+  }
+
+  /** Does the same as `take` for each range. */
+  takeEach(ranges: readonly TagRange[]): PendingRun[][] {
+    if (!areInOrder(ranges)) return ranges.map((range) => this.take(range.firstTag, range.count));
+    const { parts, all } = this.#divide(ranges, false);
+    this.#runs = all;
+    for (const runs of parts) for (const run of runs) this.#discount(run);
+    return parts;
+  }
+
   takeAll(): PendingRun[] {
     const taken = this.#runs;
     this.#runs = [];
@@ -127,22 +148,45 @@ export class PendingList {
     this.#bytes -= share.store.backlog.measure(firstId, count);
   }
 
+  /**
+   * Divides the runs at the ends of ranges, in one pass over them.
+   *
+   * @returns The parts in each range, and all runs, with or without these.
+   */
+  #divide(
+    ranges: readonly TagRange[],
+    isKept: boolean,
+  ): { parts: PendingRun[][]; all: PendingRun[] } {
+    const runs = this.#runs;
+    let index = Math.max(0, this.#countBefore(ranges[0]!.firstTag) - 1);
+    const all = runs.slice(0, index);
+    let rest = runs[index];
+    const next = () => rest = runs[++index];
+    const parts = ranges.map(({ firstTag, count }) => {
+      const own: PendingRun[] = [];
+      const endTag = firstTag + count;
+      while (rest !== undefined && rest.firstTag < endTag) {
+        const run: PendingRun = rest;
+        // What a cut leaves behind it is looked at next.
+        const cutAt = run.firstTag < firstTag ? firstTag : endTag;
+        rest = cutAt < run.firstTag + run.count ? cutOff(run, cutAt) : next();
+        const isOwn = run.firstTag >= firstTag;
+        if (isOwn) own.push(run);
+        if (!isOwn || isKept) all.push(run);
+      }
+      return own;
+    });
+    for (; rest !== undefined; next()) all.push(rest);
+    return { parts, all };
+  }
+
   /** Splits the run that contains `tag`, if there is one; returns the index of the run from `tag` on. */
   #cut(tag: number): number {
     const runs = this.#runs;
     const index = this.#countBefore(tag);
     const run = runs[index - 1];
     if (run === undefined || tag >= run.firstTag + run.count) return index;
-    const head = tag - run.firstTag;
-    runs.splice(index, 0, {
-      ...run,
-      firstTag: tag,
-      firstId: run.firstId + head,
-      count: run.count - head,
-      lanes: run.lanes?.slice(head),
-    });
-    run.count = head;
-    run.lanes = run.lanes?.slice(0, head);
+    runs.splice(index, 0, cutOff(run, tag));
     return index;
   }
 
@@ -158,4 +202,33 @@ export class PendingList {
     }
     return low;
   }
+}
+
+/** From so many ranges on, one pass over all runs takes less time than a search for each. */
+const MANY_RANGES = 8;
+
+/** Whether there are many ranges, one behind the other. */
+function areInOrder(ranges: readonly TagRange[]): boolean {
+  if (ranges.length < MANY_RANGES) return false;
+  let endTag = 0;
+  return ranges.every(({ firstTag, count }) => {
+    const isBehind = firstTag >= endTag;
+    endTag = firstTag + count;
+    return isBehind;
+  });
+}
+
+/** Ends a run before a tag; returns what is cut off. */
+function cutOff(run: PendingRun, tag: number): PendingRun {
+  const head = tag - run.firstTag;
+  const rest = {
+    ...run,
+    firstTag: tag,
+    firstId: run.firstId + head,
+    count: run.count - head,
+    lanes: run.lanes?.slice(head),
+  };
+  run.count = head;
+  run.lanes = run.lanes?.slice(0, head);
+  return rest;
 }

@@ -23,16 +23,14 @@ export function takePending(
   ranges: readonly TagRange[],
   endOther: (range: TagRange) => number = () => 0,
 ): NamedDeliveries {
-  let held: PendingRun[] = [];
   let error: BrokerError | undefined;
-  for (const range of ranges) {
-    const runs = follower.pending.take(range.firstTag, range.count);
-    let missing = range.count - countAll(runs);
+  const held = follower.pending.takeEach(ranges);
+  ranges.forEach((range, index) => {
+    let missing = range.count - countAll(held[index]!);
     if (missing > 0) missing -= endOther(range);
     error ??= explainMissing(follower, range, missing);
-    held = held.length === 0 ? runs : held.concat(runs);
-  }
-  return { held, error };
+  });
+  return { held: held.length === 1 ? held[0]! : held.flat(), error };
 }
 
 /** Visits the pending deliveries of some ranges; returns an error if not all of them are held. */
@@ -42,8 +40,9 @@ export function visitPending(
   visit: (run: PendingRun) => void,
 ): BrokerError | undefined {
   let error: BrokerError | undefined;
-  for (const range of ranges) {
-    const runs = follower.pending.find(range.firstTag, range.count);
+  let index = 0;
+  for (const runs of follower.pending.findEach(ranges)) {
+    const range = ranges[index++]!;
     for (const run of runs) visit(run);
     error ??= explainMissing(follower, range, range.count - countAll(runs));
   }

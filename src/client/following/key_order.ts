@@ -251,7 +251,10 @@ export class KeyOrder {
       if (isHeld) state.inHandCount++;
       else this.#goOn(orderKey, state);
     }
-    if (this.#lendsKeys) { for (const message of messages) this.#keepRest(message); }
+    if (!this.#lendsKeys) return;
+    // What has not failed in a batch has one key.
+    const some = messages[0]?.suspects === undefined ? messages.slice(0, 1) : messages;
+    for (const message of some) this.#keepRest(message);
   }
 
   /** A batch has not taken all messages of its key: the others wait for it. */

@@ -123,7 +123,7 @@ Deno.test("PendingList.takeShare() takes what belongs to one stream", () => {
 
 Deno.test("PendingList holds the same as a plain Map (random)", () => {
   const step = fc.record({
-    do: fc.constantFrom("append", "append", "take", "find", "takeShare"),
+    do: fc.constantFrom("append", "append", "take", "find", "takeShare", "takeEach", "findEach"),
     at: fc.nat(150),
     count: fc.integer({ min: 1, max: 12 }),
   });
@@ -146,6 +146,29 @@ Deno.test("PendingList holds the same as a plain Map (random)", () => {
           const expected = [...model].filter(([, entry]) => entry.share === other);
           assertEquals(unfold(list.takeOf((share) => share === other)), expected);
           for (const [tag] of expected) model.delete(tag);
+        } else if (what === "takeEach" || what === "findEach") {
+          // Several here and there, one behind the other, or some twice.
+          const gap = at % 4;
+          const ranges = Array.from({ length: count }, (_, index) => {
+            return {
+              firstTag: Math.max(1, at + index * gap * 3 - gap),
+              count: 1 + (at + index) % 3,
+            };
+          });
+          if (at % 7 === 0) ranges.reverse();
+          let index = 0;
+          const found = what === "takeEach" ? list.takeEach(ranges) : list.findEach(ranges);
+          for (const runs of found) {
+            const { firstTag, count } = ranges[index++]!;
+            const expected = modelRange(firstTag, count);
+            assertEquals(unfold(runs), expected);
+            for (const run of runs) run.isBegun = true;
+            for (const [tag, entry] of expected) {
+              if (what === "takeEach") model.delete(tag);
+              else entry.isBegun = true;
+            }
+          }
+          assertEquals(index, ranges.length);
         } else {
           const expected = modelRange(at, count);
           const runs = what === "take" ? list.take(at, count) : list.find(at, count);

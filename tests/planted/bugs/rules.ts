@@ -184,4 +184,26 @@ export const RULES_BUGS: readonly PlantedBug[] = [
     to: '    state.apply({ type: "clockRead", at: Math.floor(now), aheadMs });\n',
     found: tests("engine/journal_conformance_test.ts"),
   },
+  {
+    what: "a message whose place a refused one was to take does not come back",
+    file: "src/broker/coalescing/coalesce_plan.ts",
+    from: "      if (last?.taken !== undefined) putBack(stream, last);\n",
+    to: "      void [last, putBack];\n",
+    found: tests("broker"),
+  },
+  {
+    what: "a message that comes back is delivered beside the newer one of its coalesce id",
+    file: "src/broker/coalescing/coalescing.ts",
+    from: "      if (stream !== undefined && coalesced.isOutdated(id)) {\n",
+    to: "      if (stream !== undefined && coalesced.isOutdated(-id)) {\n",
+    found: tests("engine/memory_test.ts"),
+  },
+  {
+    what: "a cancellation is answered before it is durable",
+    file: "src/broker/cancelling/cancels.ts",
+    from:
+      "    // Also if it is gone: that may not be durable yet.\n    await this.#context.whenDurable();\n",
+    to: "",
+    found: tests("engine/model/cancel_race_test.ts"),
+  },
 ];

@@ -224,9 +224,11 @@
  * in it are such a half: a client hands them out in batches of their own.
  *
  * A follower opened with `ordersKeys` may get several messages of one key at once. Its client hands a
- * message out only when no other one of the key is with a handler. When one of them fails, is postponed or
- * released, the broker takes back the later ones that no handler has; the client drops what it has of the
- * key, and what arrives of it before the answer to that frame, which carries a query number.
+ * message out only when no other one of the key is with a handler; a batch may have several of one key. When
+ * one of them fails, is postponed, rejected or released, the broker takes back the later ones that are not
+ * begun, and names them in a `revoke`, after which the follower goes on. Until then they must not be handed
+ * out, and may be on their way: a `release` without deliveries, with a query number, is answered behind that
+ * `revoke`.
  * `slots` is the number of messages that a follower works on at once, 1 if it is not told: messages under a
  * limit are not delivered beyond it.
  *

@@ -1,7 +1,12 @@
 import type { ErrorCode, StreamTotals } from "../../protocol.ts";
 import type { Residency } from "./backlog/residency.ts";
 import { Histogram } from "./collections/histogram.ts";
-import type { EngineCounters, JournalCounters, ScheduleCounters } from "./engine_counters.ts";
+import type {
+  EngineCounters,
+  JournalCounters,
+  LimitCounters,
+  ScheduleCounters,
+} from "./engine_counters.ts";
 import type { EventLog } from "./event_log.ts";
 import { StoreCounters } from "./store/store_counters.ts";
 
@@ -12,6 +17,8 @@ export class BrokerCounters implements EngineCounters {
   readonly deliveryWait: Histogram = new Histogram();
   readonly refused: Partial<Record<ErrorCode, number>> = {};
   duplicates = 0;
+  /** Set by who knows the limits. */
+  limits!: LimitCounters;
   /** Set by who runs the schedules. */
   schedules!: ScheduleCounters;
   readonly #log: EventLog;

@@ -31,7 +31,12 @@ export type {
   CancelResult,
   CancelSelection,
 } from "./engine_cancel.ts";
-export type { EngineCounters, JournalCounters, ScheduleCounters } from "./engine_counters.ts";
+export type {
+  EngineCounters,
+  JournalCounters,
+  LimitCounters,
+  ScheduleCounters,
+} from "./engine_counters.ts";
 export type {
   Delivery,
   EngineFollower,

@@ -18,6 +18,7 @@ export interface EngineCounters {
   /** How long messages waited from being stored to their first delivery, in seconds: one of each delivery. */
   readonly deliveryWait: Histogram;
   readonly schedules: ScheduleCounters;
+  readonly limits: LimitCounters;
   /** Undefined for an engine without a disk. */
   readonly journal?: JournalCounters | undefined;
   /** Counts a batch that is refused before it has come to a publisher. */
@@ -58,4 +59,14 @@ export interface ScheduleCounters {
     readonly tooMany: number;
     readonly expired: number;
   };
+}
+
+/** The limits that streams share, as they are now. */
+export interface LimitCounters {
+  /** How many there are. */
+  readonly count: number;
+  /** How many are closed: nothing of their streams is delivered. */
+  readonly closed: number;
+  /** How many messages followers hold of their streams. */
+  readonly pending: number;
 }

@@ -70,7 +70,13 @@ export {
   readMessages,
 } from "./answers/peeked_messages.ts";
 export type { PendingEntry, PendingEntryList } from "./answers/pending_entry_list.ts";
-export type { BreakerInfo, ReturnTotals, StreamInfo, StreamTotals } from "./answers/stream_info.ts";
+export type {
+  BreakerInfo,
+  LaneFigures,
+  ReturnTotals,
+  StreamInfo,
+  StreamTotals,
+} from "./answers/stream_info.ts";
 export type { LaneInfo, LaneList, SharedLimitInfo } from "./answers/lane_info.ts";
 export type { LaneOrder, LaneSettings, SharedLimitSettings } from "./lane_settings.ts";
 export type { LeftOut, ScheduledMessage, ScheduleInfo } from "./answers/schedule_info.ts";

@@ -32,7 +32,8 @@ export class Load implements AsyncDisposable {
     await cursor.createStream("small", { maxMessages: 1, overflow: "reject" });
     await cursor.createStream("alone");
     await cursor.createStream("paused");
-    await cursor.createStream("films");
+    await cursor.putLimit("calls", { maxPending: 5 });
+    await cursor.createStream("films", { laneLimits: { maxPending: 1 }, sharedLimit: "calls" });
     await cursor.pauseStream("paused");
     await cursor.createStream("broken", { breaker: { failures: 2, openMs: 3_600_000 } });
     await cursor.createStream("reports", { maxMessages: 1_000_000 });

@@ -102,6 +102,8 @@ export async function seed(broker: PageBroker, token?: string): Promise<Connecti
   );
   await connection.publisher("thumbnails").sendMessages(["one", "two"]);
   await failSome(connection);
+  await breakMails(connection);
+  await scheduleReports(connection);
   return connection;
 }
 
@@ -132,4 +134,45 @@ async function failSome(connection: Connection): Promise<void> {
         confirm: true,
       });}
   }
+}
+
+/** Opens the breaker of a stream: the service of its followers is down. */
+async function breakMails(connection: Connection): Promise<void> {
+  const breaker = { failures: 2, openMs: 3_600_000 };
+  const laneLimits = { maxPending: 2, rate: { count: 10, perMs: 1000 } };
+  await connection.cursor().createStream("calls", { breaker, laneLimits });
+  const publisher = connection.publisher("calls");
+  for (const [lane, count] of [["acme", 30], ["brown & sons", 7], ["initech", 1]] as const) {
+    const bodies = Array.from({ length: count }, (_, index) => ({ lane, index }));
+    await publisher.sendMessages(bodies, { lane });
+  }
+  let count = 0;
+  for await (const message of connection.follower("calls", { name: "caller" }).getMessages()) {
+    await message.nack({ reason: "503 from the provider", fault: "downstream" });
+    if (++count === 2) break;
+  }
+}
+
+/** Makes schedules of every state: one runs, one is paused, one has no room for its message. */
+async function scheduleReports(connection: Connection): Promise<void> {
+  const cursor = connection.cursor();
+  await cursor.createStream("reports", { maxMessages: 1 });
+  await cursor.putSchedule("nightly-report", {
+    stream: "audit",
+    body: { kind: "daily" },
+    cron: "30 3 * * MON-FRI",
+    timeZone: "Europe/Berlin",
+    jitterMs: 60_000,
+    overlap: "allow",
+    limit: 1000,
+  });
+  await cursor.putSchedule("poll", { stream: "orders.paid", body: "poll", everyMs: 300_000 });
+  await cursor.pauseSchedule("poll");
+  await connection.publisher("reports").sendMessage("the only one");
+  await cursor.putSchedule("monthly", {
+    stream: "reports",
+    body: "report",
+    everyMs: 2_592_000_000,
+    now: true,
+  });
 }

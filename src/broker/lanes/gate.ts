@@ -58,3 +58,17 @@ export function findOpening(gates: readonly Gate[], now: number): number {
   for (const gate of gates) if (gate.room(now) < 1) at = Math.max(at, gate.opensAt(now));
   return at;
 }
+
+/** Why one of some gates is closed. */
+export function findClosed(gates: readonly Gate[] | undefined, now: number): GateNote | undefined {
+  for (const gate of gates ?? []) {
+    const note = gate.explain(now);
+    if (note !== undefined) return note;
+  }
+  return undefined;
+}
+
+/** Says in a few words what is closed, and why. */
+export function sayLimit({ limit, why }: GateNote): string {
+  return limit === undefined ? why : `limit "${limit}": ${why}`;
+}

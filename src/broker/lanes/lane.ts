@@ -44,7 +44,7 @@ export class Lane extends FewRuns {
   home: LaneHeap | undefined;
   /** Its place there. */
   at = 0;
-  /** The time that it waits for. */
+  /** The time that it waits for; `Infinity` if it waits for something else. */
   dueAt = 0;
   /** The choice of messages that it took part in last, and with how many. */
   turn = 0;

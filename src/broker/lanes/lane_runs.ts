@@ -1,4 +1,4 @@
-import type { MessageBatch } from "../../../protocol.ts";
+import type { LaneFigures, MessageBatch } from "../../../protocol.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import type { ReadyList, ReadyRun } from "../ready/ready_run.ts";
@@ -71,6 +71,12 @@ export class LaneRuns implements ReadyList {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** How many lanes there are, and where they stand. */
+  get figures(): LaneFigures {
+    const { openCount, limitedCount: limited } = this.#turns;
+    return { count: this.table.size, waiting: openCount + limited, limited };
   }
 
   get hasNext(): boolean {

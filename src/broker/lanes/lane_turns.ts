@@ -36,6 +36,8 @@ export class LaneTurns {
   readonly #resting = new LaneHeap(isDueBefore);
   /** What a lane has got that had its turn last; others continue from about there. */
   #pass = 0;
+  /** How many lanes have messages and wait for something that will be told; their time is `Infinity`. */
+  #blockedCount = 0;
 
   constructor(rules: TurnRules) {
     this.#rules = rules;
@@ -56,6 +58,16 @@ export class LaneTurns {
   /** The lane that rests and may be forgotten first. */
   get firstResting(): Lane | undefined {
     return this.#resting.first;
+  }
+
+  /** How many lanes may go. */
+  get openCount(): number {
+    return this.#open.reduce((sum, heap) => sum + (heap?.size ?? 0), 0);
+  }
+
+  /** How many lanes have messages that may not go now. */
+  get limitedCount(): number {
+    return this.#timed.size + this.#blockedCount;
   }
 
   /** Whether a lane may go. */
@@ -86,6 +98,10 @@ export class LaneTurns {
    * @returns Whether it may go, and might not before.
    */
   place(lane: Lane, now: number): boolean {
+    if (lane.dueAt === Infinity) {
+      lane.dueAt = 0;
+      this.#blockedCount--;
+    }
     if (lane.count > 0 && lane.room(now) >= 1) {
       const { home } = lane;
       const wasOpen = home !== undefined && home !== this.#timed && home !== this.#resting;
@@ -100,7 +116,12 @@ export class LaneTurns {
   }
 
   #wait(heap: LaneHeap, lane: Lane, until: number): void {
-    if (until === Infinity) return lane.home?.remove(lane);
+    if (until === Infinity) {
+      lane.home?.remove(lane);
+      lane.dueAt = Infinity;
+      this.#blockedCount++;
+      return;
+    }
     lane.dueAt = until;
     heap.put(lane);
   }

@@ -10,6 +10,7 @@ import type { EngineLanes, LaneQuestion } from "../engine_lanes.ts";
 import type { RuleContext } from "../rules/rule_context.ts";
 import type { SharedLimit } from "../serving/shared_limit.ts";
 import type { Stream } from "../stream/stream.ts";
+import { LimitFigures } from "./limit_figures.ts";
 import { listLanes } from "./lane_list.ts";
 
 /** The most lanes of a stream with settings of their own: each is in every snapshot. */
@@ -27,6 +28,7 @@ export class LaneCommands implements EngineLanes {
 
   constructor(context: RuleContext) {
     this.#context = context;
+    context.counters.limits = new LimitFigures(context);
   }
 
   async set(name: string, lane: string, given: LaneSettings | null): Promise<void> {

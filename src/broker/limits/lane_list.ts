@@ -1,6 +1,6 @@
 import type { LaneInfo, LaneList } from "../../protocol/answers/lane_info.ts";
 import type { LaneQuestion } from "../engine_lanes.ts";
-import type { Gate, GateNote } from "../lanes/gate.ts";
+import { findClosed, type GateNote, sayLimit } from "../lanes/gate.ts";
 import type { Lane } from "../lanes/lane.ts";
 import type { Stream } from "../stream/stream.ts";
 
@@ -43,15 +43,6 @@ export function findLimit(
   return lane.explain(now) ?? findClosed(share.gates, now);
 }
 
-/** Why one of some gates is closed. */
-export function findClosed(gates: readonly Gate[] | undefined, now: number): GateNote | undefined {
-  for (const gate of gates ?? []) {
-    const note = gate.explain(now);
-    if (note !== undefined) return note;
-  }
-  return undefined;
-}
-
 type Order = (one: Lane, other: Lane) => boolean;
 
 const ORDERS = {
@@ -84,10 +75,6 @@ function insert(first: Lane[], lane: Lane, size: number, isBefore: Order): boole
   first.splice(low, 0, lane);
   if (isFull) first.pop();
   return isFull;
-}
-
-function sayLimit({ limit, why }: GateNote): string {
-  return limit === undefined ? why : `limit "${limit}": ${why}`;
 }
 
 function countReady(lane: Lane): number {

@@ -288,6 +288,11 @@ export class Share implements TurnRules, LaneListener {
     return { unheld, held };
   }
 
+  /** The limits that hold its messages back, without its breaker. */
+  get limits(): readonly Gate[] | undefined {
+    return this.#limits;
+  }
+
   /** Sets the limits that hold its messages back from now on. */
   setGates(gates: readonly Gate[]): void {
     this.#limits = gates;

@@ -4,6 +4,7 @@ import type { CoalescedTimes } from "../store/coalesce_index.ts";
 import { timeCoalesced } from "../store/coalesced_content.ts";
 import { postponeKept, rememberKept } from "./kept_messages.ts";
 import type { BreakerChanged, Failed, Kept, KeptMessage, Postponed } from "../event.ts";
+import { findClosed, sayLimit } from "../lanes/gate.ts";
 import { listTimes } from "../store/message_times.ts";
 import { ReasonPool } from "../share/reason_pool.ts";
 import { type LaneWatch, Share } from "../share/share.ts";
@@ -141,6 +142,7 @@ export class Stream extends Store {
   describe(durability: string, now: number): StreamInfo {
     const { share } = this;
     const oldestReadyMs = this.#findAge(now);
+    const limit = findClosed(share.limits, now);
     return {
       name: this.name,
       ready: share.readyCount,
@@ -154,6 +156,8 @@ export class Stream extends Store {
       durability,
       isPaused: share.isPaused,
       ...share.breakers?.describe(this.calendar),
+      ...share.lanes !== undefined && { lanes: share.lanes.figures },
+      ...limit !== undefined && { limitedBy: sayLimit(limit) },
       options: this.options,
       totals: this.totals,
     };

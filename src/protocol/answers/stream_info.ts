@@ -65,6 +65,16 @@ export interface BreakerInfo {
   readonly openLanes?: number;
 }
 
+/** The lanes of a stream, counted. */
+export interface LaneFigures {
+  /** How many have messages or settings, or were used a moment ago. */
+  readonly count: number;
+  /** How many have messages that wait to be delivered, those without a lane counted as one … */
+  readonly waiting: number;
+  /** … and of these, how many may get none delivered now, since a limit or a breaker holds them back. */
+  readonly limited: number;
+}
+
 /** The state of a stream. */
 export interface StreamInfo {
   /** Its name. */
@@ -91,6 +101,10 @@ export interface StreamInfo {
   readonly isPaused: boolean;
   /** Its breaker; absent while that is closed, or if it has none. */
   readonly breaker?: BreakerInfo;
+  /** Its lanes; absent if it has none. */
+  readonly lanes?: LaneFigures;
+  /** Which limit of the stream holds all its messages back now, as in "5 of 5 pending"; absent if none does. */
+  readonly limitedBy?: string;
   /** Its options. */
   readonly options: StreamOptions;
   /** What has happened to its messages since the start of the broker. */

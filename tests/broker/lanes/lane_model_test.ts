@@ -196,6 +196,9 @@ class History {
     }
     assertEquals(parked, share.keys?.parkedCount ?? 0, `${what}: parked`);
     assertEquals(lanes.count, [...ready.values()].reduce((sum, one) => sum + one, 0), what);
+    const { waiting, limited } = lanes.figures;
+    assertEquals(waiting, ready.size, `${what}: lanes that wait`);
+    assertEquals(lanes.hasNext, waiting > limited, `${what}: ${limited} of ${waiting} are limited`);
     this.#checkKeys();
   }
 

@@ -84,6 +84,31 @@ const VIEWS: readonly View[] = [
     title: "Connections",
     act: (page) => page.getByText("seeds").waitFor(),
   },
+  {
+    name: "schedules",
+    hash: "#/schedules",
+    title: "Schedules",
+    act: (page) => page.getByText("cannot store").waitFor(),
+  },
+  {
+    name: "breaker",
+    hash: "#/streams/calls",
+    title: "calls",
+    act: (page) => page.getByRole("button", { name: "Close breaker …" }).waitFor(),
+  },
+  { name: "work-options", hash: "#/streams/calls/options", title: "calls" },
+  {
+    name: "change-options",
+    hash: "#/streams/calls/options",
+    title: "calls",
+    act: (page) => openDialog(page, "Change"),
+  },
+  {
+    name: "cancel",
+    hash: "#/streams/orders.created/messages",
+    title: "orders.created",
+    act: (page) => openDialog(page, "Message 1"),
+  },
   { name: "publish", hash: "#/publish?stream=mail", title: "Publish a message" },
   {
     name: "events",
@@ -161,6 +186,7 @@ Deno.test("an empty broker says what to do next", async () => {
     const [hash, title, text] of [
       ["#/streams", "Streams", "Create one with"],
       ["#/dead", "Dead letters", "No dead letters."],
+      ["#/schedules", "Schedules", "No schedule. A program makes one"],
       ["#/connections", "Connections", "connect({ hostname, port })"],
     ] as const
   ) {

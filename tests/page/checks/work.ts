@@ -41,6 +41,32 @@ Deno.test("a stream is created, changed, paused, purged and deleted", async () =
   await page.getByRole("cell", { name: "1,000" }).waitFor();
   assertEquals((await cursor.getStream("mail")).options.maxMessages, 1000);
 
+  await page.getByRole("button", { name: "Change" }).click();
+  await dialog.getByLabel("Rate of deliveries").fill("ten a second");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.getByText(/Rate of deliveries: "ten a second" is not a number in a time/).waitFor();
+  await dialog.getByLabel("Rate of deliveries").fill("10/s");
+  await dialog.getByLabel("Each lane: pending").fill("2");
+  await dialog.getByLabel("Breaker: failures").fill("5");
+  await dialog.getByLabel("Breaker: share").fill("25 %");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("cell", { name: "10 / 1 s" }).waitFor();
+  await page.getByRole("cell", { name: "25 %" }).waitFor();
+  const limited = (await cursor.getStream("mail")).options;
+  assertEquals([limited.rate, limited.laneLimits, limited.breaker], [
+    { count: 10, perMs: 1000 },
+    { maxPending: 2 },
+    { failures: 5, share: 0.25 },
+  ]);
+  await page.getByRole("button", { name: "Change" }).click();
+  await dialog.getByLabel("Rate of deliveries").fill("none");
+  await dialog.getByLabel("Each lane: pending").fill("none");
+  await dialog.getByLabel("Breaker: failures").fill("none");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("cell", { name: "10 / 1 s" }).waitFor({ state: "detached" });
+  const free = (await cursor.getStream("mail")).options;
+  assertEquals([free.rate, free.laneLimits, free.breaker], [null, null, null]);
+
   await page.getByRole("button", { name: "Pause" }).click();
   await page.getByRole("button", { name: "Resume" }).waitFor();
   assertEquals((await cursor.getStream("mail")).isPaused, true);
@@ -60,6 +86,39 @@ Deno.test("a stream is created, changed, paused, purged and deleted", async () =
   await page.getByRole("heading", { level: 1, name: "Streams" }).waitFor();
   await assertRejects(() => cursor.getStream("mail"), Error, "mail");
   watched.assertClean(/status of 400/);
+});
+
+Deno.test("a breaker is closed, a message cancelled, a schedule paused and deleted", async () => {
+  await using broker = await startBroker();
+  await using connection = await seed(broker);
+  await using chromium = await Chromium.launch();
+  const watched = await chromium.open(`${broker.address}/#/streams/calls`);
+  const { page } = watched;
+  const cursor = connection.cursor();
+  const dialog = page.locator("dialog");
+  await page.getByText(/breaker open since .*: 2 of 2 deliveries failed/).waitFor();
+  await page.getByRole("button", { name: "Close breaker", exact: true }).click();
+  await page.getByText('The breaker of "calls" is closed').waitFor();
+  await page.getByText(/breaker open since/).waitFor({ state: "detached" });
+  assertEquals((await cursor.getStream("calls")).breaker, undefined);
+
+  await page.getByRole("link", { name: "Messages", exact: true }).click();
+  await page.getByRole("button", { name: "Message 3", exact: true }).click();
+  await dialog.getByText("acme", { exact: true }).waitFor();
+  await dialog.getByRole("button", { name: "Cancel …" }).click();
+  await page.getByRole("button", { name: "Cancel message 3" }).click();
+  await page.getByText('1 message of "calls" cancelled.').waitFor();
+  assertEquals((await cursor.getStream("calls")).totals.cancelled, 1);
+
+  await page.keyboard.press("g");
+  await page.keyboard.press("h");
+  await page.getByRole("button", { name: "Pause nightly-report" }).click();
+  await page.getByRole("button", { name: "Resume nightly-report" }).click();
+  await page.getByRole("button", { name: "Delete nightly-report" }).click();
+  await dialog.getByRole("button", { name: "Delete nightly-report" }).click();
+  await page.getByText('Schedule "nightly-report" is deleted.').waitFor();
+  assertEquals((await cursor.getSchedules()).map(({ name }) => name), ["monthly", "poll"]);
+  watched.assertClean();
 });
 
 Deno.test("a message is published by hand, found, and never read as HTML", async () => {

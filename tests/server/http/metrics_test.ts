@@ -24,8 +24,8 @@ import { findRows, sumRows } from "../../../src/server/http/metrics/metric_rows.
 
 const MEMORY = { port: 0, storage: { engine: "memory" }, http: { port: 0 } } as const;
 
-/** How many figures only streams with a breaker have. */
-const BREAKER_COLUMN_COUNT = 2;
+/** How many figures only streams with a breaker, with lanes or with limits have. */
+const OPTIONAL_COLUMN_COUNT = 5;
 
 /** The samples of a text, by name and labels. */
 function readSamples(text: string): Map<string, number> {
@@ -79,8 +79,8 @@ Deno.test("/metrics tells of the broker, /metrics/streams of the streams that ma
   const all = await streams("");
   assertEquals(all.get('simplemq_ready_messages{stream="orders-a"}'), 3);
   assertEquals(all.get('simplemq_paused{stream="mails"}'), 1);
-  // What only streams with a breaker have is left out for the others.
-  const columnCount = METRIC_COLUMNS.length - BREAKER_COLUMN_COUNT;
+  // What only streams with a breaker, lanes or limits have is left out for the others.
+  const columnCount = METRIC_COLUMNS.length - OPTIONAL_COLUMN_COUNT;
   assertEquals(all.size, 1 + 3 * columnCount);
   const some = await streams("?match=orders-*&limit=1");
   assertEquals(some.get("simplemq_streams_omitted"), 1);
@@ -205,7 +205,7 @@ Deno.test("sockets are served while figures of 10,000 streams are read and writt
     return lines;
   });
   const families = STREAM_FAMILIES.length + 1;
-  const columnCount = METRIC_COLUMNS.length - BREAKER_COLUMN_COUNT;
+  const columnCount = METRIC_COLUMNS.length - OPTIONAL_COLUMN_COUNT;
   assertEquals(lines, 10_000 * columnCount + 2 * families + 1);
   const [sums, summed] = await countTrips(() => sumRows(engine, () => engine.counters.totals));
   assertEquals(sums.length, METRIC_COLUMNS.length);

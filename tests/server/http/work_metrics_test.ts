@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { type BrokerServer, serve } from "../../../server.ts";
 import type { Connection } from "../../../client.ts";
 import { createMemoryEngine } from "../../../src/engine/memory.ts";
@@ -63,6 +63,41 @@ Deno.test("metrics tell of breakers, of streams that have one and in all", async
   const later = await scrape(broker);
   assertEquals(later.get("simplemq_open_breakers"), 0);
   assertEquals(later.get("simplemq_breaker_openings_total"), 1);
+});
+
+Deno.test("metrics count the lanes that wait, and the limits that are closed", async () => {
+  await using broker = await serve(MEMORY);
+  await using connection = await broker.connect({ drainMs: 0 });
+  const cursor = connection.cursor();
+  await cursor.putLimit("calls", { maxPending: 1 });
+  await cursor.createStream("films", { laneLimits: { maxPending: 1 } });
+  await cursor.createStream("mails", { sharedLimit: "calls" });
+  await cursor.createStream("plain");
+  for (const lane of ["a", "b", "c"]) {
+    await connection.publisher("films").sendMessages(["1", "2"], { lane });
+  }
+  await cursor.setLane("films", "c", { isPaused: true });
+  await connection.publisher("mails").sendMessages(["1", "2"]);
+  const [films, mails] = ["films", "mails"].map((stream) =>
+    connection.follower(stream, { prefetch: 10 }).getMessages()
+  );
+  const held = await films!.next();
+  await mails!.next();
+  const streams = await scrape(broker, "/metrics/streams");
+  const read = (name: string) =>
+    ["films", "mails", "plain"].map((stream) => streams.get(`${name}{stream="${stream}"}`));
+  assertEquals(read("simplemq_waiting_lanes"), [3, undefined, undefined]);
+  assertEquals(read("simplemq_limited_lanes")[0]! >= 2, true);
+  assertEquals(read("simplemq_limited_streams"), [undefined, 1, undefined]);
+  assert(![...streams.keys()].some((key) => key.includes("lane=")));
+  const whole = await scrape(broker);
+  assertEquals(whole.get("simplemq_waiting_lanes"), 3);
+  assertEquals(whole.get("simplemq_shared_limits"), 1);
+  assertEquals(whole.get("simplemq_closed_shared_limits"), 1);
+  assertEquals(whole.get("simplemq_shared_limit_pending_messages"), 1);
+  const found = await cursor.getStream("mails");
+  assertEquals(found.limitedBy, 'limit "calls": 1 of 1 pending');
+  await held.value!.ack({ confirm: true });
 });
 
 Deno.test("metrics count cancelled messages", async () => {

@@ -11,7 +11,7 @@ import {
 import { CLUSTER_FAMILIES } from "./cluster_families.ts";
 import { writeLabels } from "./metric_text.ts";
 import { findDiskSize } from "./process_figures.ts";
-import { SCHEDULE_FAMILIES } from "./schedule_families.ts";
+import { WORK_FAMILIES } from "./work_families.ts";
 
 /** What refuses batches again and again: a counter that appears with its first count hides it. */
 const NONE_REFUSED: Partial<Record<ErrorCode, number>> = {
@@ -33,7 +33,7 @@ export const BROKER_FAMILIES: readonly BrokerFamily[] = [
     // Those of a standby are the active broker's: a sum over brokers would count them twice.
     ({ parts }) => one(isElsewhere(parts) ? undefined : parts.engine.streamCount),
   ),
-  ...SCHEDULE_FAMILIES,
+  ...WORK_FAMILIES,
   counter(
     "duplicate_messages",
     "Messages that were not stored again",

@@ -104,6 +104,26 @@ export const STREAM_FAMILIES: readonly StreamFamily[] = [
     "Streams whose breaker is open, of those that have one",
     ({ options, breaker }) => options.breaker === null ? undefined : breaker === undefined ? 0 : 1,
   ),
+  gauge(
+    "waiting_lanes",
+    "Lanes with messages that wait to be delivered",
+    ({ lanes }) => lanes?.waiting,
+  ),
+  gauge(
+    "limited_lanes",
+    "Lanes with messages that a limit or a breaker holds back",
+    ({ lanes }) => lanes?.limited,
+  ),
+  gauge(
+    "limited_streams",
+    "Streams of which a limit holds everything back, of those that have one",
+    ({ options: { maxPending, rate, sharedLimit }, limitedBy }) =>
+      maxPending === null && rate === null && sharedLimit === null
+        ? undefined
+        : limitedBy === undefined
+        ? 0
+        : 1,
+  ),
   {
     name: "simplemq_breaker_openings_total",
     type: "counter",

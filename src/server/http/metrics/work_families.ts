@@ -1,7 +1,7 @@
 import { type BrokerFamily, counter, each, gauge, isElsewhere, one } from "./broker_family.ts";
 
-/** The families of schedules: a standby has none, since the active broker's are told there. */
-export const SCHEDULE_FAMILIES: readonly BrokerFamily[] = [
+/** The families of schedules and shared limits: those of a standby are the active broker's. */
+export const WORK_FAMILIES: readonly BrokerFamily[] = [
   gauge("schedules", "Schedules", ({ counters }) => one(counters.schedules.count)),
   gauge(
     "paused_schedules",
@@ -27,6 +27,17 @@ export const SCHEDULE_FAMILIES: readonly BrokerFamily[] = [
     "left_out_dates",
     "Dates of schedules that got no message, by reason",
     ({ counters }) => each("reason", counters.schedules.leftOut),
+  ),
+  gauge("shared_limits", "Limits that streams share", ({ counters }) => one(counters.limits.count)),
+  gauge(
+    "closed_shared_limits",
+    "Shared limits that let nothing through",
+    ({ counters }) => one(counters.limits.closed),
+  ),
+  gauge(
+    "shared_limit_pending_messages",
+    "Messages that followers hold of streams with a shared limit",
+    ({ counters }) => one(counters.limits.pending),
   ),
 ].map((family) => ({
   ...family,

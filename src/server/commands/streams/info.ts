@@ -1,4 +1,4 @@
-import type { BreakerInfo, StreamInfo, StreamTotals } from "../../../../protocol.ts";
+import type { BreakerInfo, LaneFigures, StreamInfo, StreamTotals } from "../../../../protocol.ts";
 import type { CommandBody } from "../command.ts";
 import { withBroker } from "../connecting/broker_connection.ts";
 import { QUERY_FLAGS } from "../connecting/broker_flags.ts";
@@ -12,6 +12,8 @@ const FIELDS: readonly Column<StreamInfo>[] = [
   { title: "stream", read: ({ name }) => name },
   { title: "state", read: ({ isPaused }) => isPaused ? "paused" : "running" },
   { title: "breaker", read: ({ breaker }) => breaker && sayBreaker(breaker) },
+  { title: "held back by", read: ({ limitedBy }) => limitedBy },
+  { title: "lanes", read: ({ lanes }) => lanes && sayLanes(lanes) },
   { title: "ready", kind: "number", read: ({ ready }) => ready },
   { title: "  oldest", kind: "span", read: ({ oldestReadyMs }) => oldestReadyMs },
   { title: "  parked", kind: "number", read: ({ parked }) => parked },
@@ -51,6 +53,10 @@ export const info: CommandBody = {
     });
   },
 };
+
+function sayLanes({ count, waiting, limited }: LaneFigures): string {
+  return `${count}; ${waiting} with waiting messages, ${limited} of them held back`;
+}
 
 /** What is known of an open breaker, in a line. */
 function sayBreaker({ since, probeAt, probes, failed, ended, reason }: BreakerInfo): string {

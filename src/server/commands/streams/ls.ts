@@ -59,8 +59,10 @@ export const ls: CommandBody = {
 };
 
 /** What keeps a stream from being delivered. */
-function stateOf({ isPaused, breaker }: StreamInfo): string | undefined {
-  return isPaused ? "paused" : breaker === undefined ? undefined : "breaker open";
+function stateOf({ isPaused, breaker, limitedBy }: StreamInfo): string | undefined {
+  if (isPaused) return "paused";
+  if (breaker !== undefined) return "breaker open";
+  return limitedBy && `limited: ${limitedBy}`;
 }
 
 /** What streams are sorted by; names are sorted already. */

@@ -34,12 +34,13 @@ export function showSchedules(page) {
 function scheduleColumns() {
   const ours = zone(Date.now());
   return [
-    { label: "Schedule", sort: "name", class: "name", node: nameCell, stamp: sayTrouble },
+    { label: "Schedule", sort: "name", class: "name wraps", node: nameCell, stamp: sayTrouble },
     { label: "Stream", sort: "stream", isExtra: true, node: ({ stream }) => streamLink(stream) },
-    { label: "When", isExtra: true, node: whenCell, stamp: whenText },
+    { label: "When", class: "wraps", isExtra: true, node: whenCell, stamp: whenText },
     {
       label: `Next (${ours})`,
       sort: "next",
+      class: "wraps",
       node: nextCell,
       stamp: ({ next, isPaused }) => `${next} ${isPaused}`,
     },

@@ -96,6 +96,18 @@ const VIEWS: readonly View[] = [
     title: "calls",
     act: (page) => page.getByRole("button", { name: "Close breaker …" }).waitFor(),
   },
+  {
+    name: "lanes",
+    hash: "#/streams/calls/lanes",
+    title: "calls",
+    act: (page) => page.getByText("brown & sons").waitFor(),
+  },
+  {
+    name: "lane",
+    hash: "#/streams/calls/lanes",
+    title: "calls",
+    act: (page) => openDialog(page, "Set lane acme"),
+  },
   { name: "work-options", hash: "#/streams/calls/options", title: "calls" },
   {
     name: "change-options",

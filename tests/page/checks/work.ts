@@ -110,6 +110,20 @@ Deno.test("a breaker is closed, a message cancelled, a schedule paused and delet
   await page.getByText('1 message of "calls" cancelled.').waitFor();
   assertEquals((await cursor.getStream("calls")).totals.cancelled, 1);
 
+  await page.getByRole("link", { name: "Lanes", exact: true }).click();
+  await page.getByRole("button", { name: "Set lane acme" }).click();
+  await dialog.getByLabel("Weight").fill("4");
+  await dialog.getByLabel("Deliver nothing of it").check();
+  await dialog.getByRole("button", { name: "Set", exact: true }).click();
+  await page.getByRole("cell", { name: "weight 4, paused" }).waitFor();
+  await page.getByRole("button", { name: "Set lane acme" }).click();
+  await dialog.getByLabel("Weight").fill("");
+  await dialog.getByLabel("Rate of deliveries").fill("5/s");
+  await dialog.getByRole("button", { name: "Set", exact: true }).click();
+  await page.getByRole("cell", { name: "rate 5 / 1 s, paused" }).waitFor();
+  const [first] = await cursor.getLanes("calls");
+  assertEquals(first?.settings, { isPaused: true, rate: { count: 5, perMs: 1000 } });
+
   await page.keyboard.press("g");
   await page.keyboard.press("h");
   await page.getByRole("button", { name: "Pause nightly-report" }).click();

@@ -57,7 +57,7 @@ export function writeOption({ kind, choices = [] }, value) {
 }
 
 /** @param {{ count: number, perMs: number }} rate */
-function writeRate({ count: most, perMs }) {
+export function writeRate({ count: most, perMs }) {
   return `${count(most)} / ${writeExact("span", perMs)}`;
 }
 

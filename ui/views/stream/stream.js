@@ -13,6 +13,7 @@ import { sweepMessages } from "../messages/sweep_dialog.js";
 import { deleteStream, purgeStream } from "./stream_dialogs.js";
 import { showStreamFigures } from "./stream_figures.js";
 import { showStreamFollowers } from "./stream_followers.js";
+import { showStreamLanes } from "./stream_lanes.js";
 import { showStreamMessages } from "./stream_messages.js";
 import { showStreamOptions } from "./stream_options.js";
 
@@ -34,6 +35,7 @@ const TABS = [
   ["", "Figures", showStreamFigures],
   ["messages", "Messages", showStreamMessages],
   ["followers", "Followers", showStreamFollowers],
+  ["lanes", "Lanes", showStreamLanes],
   ["options", "Options", showStreamOptions],
 ];
 
@@ -98,14 +100,15 @@ function tabsOf(name, current) {
  * @param {any} stream
  */
 function showBadges(box, stream) {
-  const text = JSON.stringify([stream.isPaused, stream.breaker, stream.deadOf, stream.dead]);
+  const { isPaused, breaker, limitedBy, deadOf, dead } = stream;
+  const text = JSON.stringify([isPaused, breaker, limitedBy, deadOf, dead]);
   if (box.getAttribute("data-shown") === text) return;
   box.setAttribute("data-shown", text);
-  const { isPaused, breaker, deadOf, dead } = stream;
   fill(
     box,
     isPaused ? el("span", { class: "badge badge-warning" }, "paused: nothing is delivered") : null,
     breaker === null ? null : el("span", { class: "badge badge-warning" }, sayBreaker(breaker)),
+    limitedBy === null ? null : el("span", { class: "badge" }, `held back: ${limitedBy}`),
     deadOf === null
       ? null
       : el("span", { class: "badge" }, "dead letters of ", link(["streams", deadOf], deadOf)),

@@ -16,6 +16,7 @@ import { pageRoute } from "./page_route.ts";
 import { findSession, makeSessionRoutes } from "./sessions/session_routes.ts";
 import { WebSessions } from "./sessions/web_sessions.ts";
 import { makeFollowerRoutes } from "./streams/follower_routes.ts";
+import { makeLaneRoutes } from "./streams/lane_routes.ts";
 import { makeScheduleRoutes } from "./streams/schedule_routes.ts";
 import { makeScheduleSnapshots } from "./streams/schedule_rows.ts";
 import { makeStreamRoutes } from "./streams/stream_routes.ts";
@@ -64,6 +65,7 @@ class Page implements HttpPage {
         connections: this.#connections,
       }),
       ...makeFollowerRoutes(this.#connections),
+      ...makeLaneRoutes(),
       ...makeScheduleRoutes(this.#schedules),
       ...makeMessageRoutes(settings.limits.messageBytes),
       ...makeSweepRoutes(),

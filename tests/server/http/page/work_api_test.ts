@@ -97,3 +97,39 @@ const SCHEDULES = [
   ["weekly", "reports", 604_800_000],
   ["poll", "feeds", 60_000],
 ] as const;
+
+Deno.test("lanes are listed and set, and the shared limit of a stream is told", async () => {
+  await using page = await PageBroker.start();
+  await using connection = await connect({ port: page.broker.port });
+  const cursor = connection.cursor();
+  await cursor.createStream("films", { sharedLimit: "calls" });
+  await cursor.putLimit("calls", { maxPending: 5 });
+  const publisher = connection.publisher("films");
+  await publisher.sendMessages(["1", "2"], { lane: "acme" });
+  await publisher.sendMessage("3", { lane: "bolt" });
+  const client = page.browse();
+  const path = "/api/streams/films/lanes";
+  const { lanes, count, sharedLimit } = await client.read(path);
+  assertEquals([lanes.map(({ name }: { name: string }) => name), count], [["acme", "bolt"], 2]);
+  assertEquals([sharedLimit.name, sharedLimit.pending, sharedLimit.streams], [
+    "calls",
+    0,
+    ["films"],
+  ]);
+  const settings = { weight: 2, isPaused: true };
+  assertEquals((await client.post(path, { lane: "acme", settings })).status, 204);
+  const [acme] = (await client.read(`${path}?by=name&limit=1`)).lanes;
+  assertEquals([acme.settings, acme.limitedBy], [settings, "paused"]);
+  assertEquals((await client.post(path, { lane: "acme", settings: null })).status, 204);
+  assertEquals((await client.read(path)).lanes[0].settings, undefined);
+  for (
+    const body of [
+      { lane: "", settings: null },
+      { lane: "acme" },
+      { lane: "acme", settings: { weight: 0 } },
+      { lane: "acme", settings: { size: 1 } },
+    ]
+  ) assertEquals((await client.post(path, body)).status, 400, JSON.stringify(body));
+  assertEquals((await client.get(`${path}?by=size`)).status, 400);
+  assertEquals((await client.get("/api/streams/none/lanes")).status, 404);
+});

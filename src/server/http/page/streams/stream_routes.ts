@@ -84,6 +84,7 @@ async function tellStream(request: HttpRequest, watch: StreamWatch): Promise<Res
     at: parts.dateNow(),
     durability,
     breaker: info.breaker ?? null,
+    limitedBy: info.limitedBy ?? null,
     options: info.options,
     optionDefaults: STREAM_OPTIONS_DEFAULT,
     breakerDefaults: BREAKER_DEFAULT,

@@ -120,7 +120,11 @@ export class BatchHands implements Hands<ClientBatch> {
     let dueAt = Infinity;
     for (const group of next.groups) {
       const isDue = group.since <= latest && group.messages.length >= minSize;
-      if (isDue || group.isSuspect || this.#isWhole(group)) return group;
+      if (group.isSuspect || this.#isWhole(group)) return group;
+      if (isDue) {
+        if (this.#shape.by !== null) this.#isStuck();
+        return group;
+      }
       if (group.since > latest) dueAt = Math.min(dueAt, group.since + waitMs);
     }
     if (this.#isStuck()) return [...next.groups][0];
@@ -132,7 +136,7 @@ export class BatchHands implements Hands<ClientBatch> {
     return messages.length >= this.#shape.size || isFull(bytes, messages.length, this.#bytesMax);
   }
 
-  /** Whether no more messages can come before some of these are handed out. */
+  /** Whether no more messages can come before some of these are handed out; asks for more if there is room. */
   #isStuck(): boolean {
     const { order, verdicts, prefetch } = this.#parts;
     const { next } = order;

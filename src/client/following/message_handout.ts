@@ -40,6 +40,8 @@ export class MessageHandout implements HandoutSource {
   readonly #caution = new Caution();
   readonly #begins: BeginWatch;
   readonly #parts: HandoutParts;
+  /** Tags of messages that handlers have got, and of which the broker is to be told. */
+  #begun: number[] = [];
   // deno-lint-ignore no-explicit-any -- each loop gets what it wants
   #waiters: Waiter<any>[] = [];
   /** Set while the event loop takes a turn before the next message is handed out. */
@@ -52,7 +54,7 @@ export class MessageHandout implements HandoutSource {
   constructor(uplink: Uplink, verdicts: DeliveryVerdicts, prefetch: number | "auto") {
     this.#uplink = uplink;
     this.#verdicts = verdicts;
-    const { held, notes } = verdicts;
+    const { held } = verdicts;
     const fetched = this.#fetched;
     const slow = { mark: () => held.mark(), count: () => held.countOlder() };
     const window = new Prefetch(prefetch, uplink.limits.unacknowledgedMessages, slow);
@@ -73,7 +75,7 @@ export class MessageHandout implements HandoutSource {
       held,
       hasMore: () => order.count > 0,
       report: (tag) => {
-        notes.begin(tag);
+        this.#begun.push(tag);
         verdicts.schedule();
       },
     });
@@ -109,11 +111,15 @@ export class MessageHandout implements HandoutSource {
     // The credit comes before messages that are given back, or the broker would deliver them here again.
     const { limits: { unacknowledgedBytes: bytes }, knowsWork: knowsSlots } = this.#uplink;
     this.#credit.write(writer, { follower, bytes, knowsSlots });
-    this.#verdicts.notes.write(writer, follower);
+    // Of those that handlers have finished already, the broker need not know that they had begun.
+    const { held, notes } = this.#verdicts;
+    for (const tag of this.#begun.splice(0)) if (held.find(tag) !== undefined) notes.begin(tag);
+    notes.write(writer, follower);
   }
 
   /** The link is lost. */
   lose(): void {
+    this.#begun = [];
     this.#order.restart(false);
     this.#begins.stop();
   }

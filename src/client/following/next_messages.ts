@@ -70,8 +70,13 @@ export class NextMessages {
 
   /** Takes the first message of the oldest group. */
   shift(): DeliveredMessage {
-    const [group] = this.#groups.values();
-    return this.take(group!, 1, Infinity)[0]!;
+    const { value: group } = this.#groups.values().next() as IteratorYieldResult<Group>;
+    const message = group.messages.shift()!;
+    group.bytes -= message.entryBytes;
+    this.#bytes -= message.entryBytes;
+    this.#count--;
+    if (group.messages.length === 0) this.#groups.delete(group.name);
+    return message;
   }
 
   /** Takes messages of a group, at least one, as long as they have no more bytes than that. */

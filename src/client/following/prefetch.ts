@@ -29,6 +29,8 @@ export class Prefetch {
   readonly #fixed: number | undefined;
   readonly #slow: SlowMessages | undefined;
   #slots = 1;
+  /** The smallest window while batches need more to choose from than there is work for. */
+  #floor = 0;
   #windowMax: number;
   #window: number;
   #takenInRound = 0;
@@ -77,6 +79,7 @@ export class Prefetch {
   /** Begins again, for a new connection with its own limit. */
   restart(windowMax: number): void {
     this.#windowMax = windowMax;
+    this.#floor = 0;
     this.#window = this.#least;
     this.#takenInRound = 0;
   }
@@ -129,7 +132,8 @@ export class Prefetch {
    */
   widen(): boolean {
     if (this.#fixed !== undefined || this.#window >= this.#windowMax) return false;
-    this.#window = Math.min(this.#window * 2, this.#windowMax);
+    this.#floor = Math.min(this.#window * 2, this.#windowMax);
+    this.#window = this.#floor;
     return true;
   }
 
@@ -144,6 +148,7 @@ export class Prefetch {
     const isStalled = bufferedCount > 0 && this.#takenCount === this.#takenAtTick;
     this.#takenAtTick = this.#takenCount;
     if (this.#fixed !== undefined || !isStalled) return false;
+    this.#floor = 0;
     this.#window = Math.max(heldCount, this.#slots === 1 ? 0 : this.#least);
     this.#takenInRound = 0;
     return true;
@@ -151,7 +156,8 @@ export class Prefetch {
 
   /** The smallest window. */
   get #least(): number {
-    return Math.min((this.#fixed ?? 1) + this.#slots - 1, this.#windowMax);
+    const least = (this.#fixed ?? 1) + this.#slots - 1;
+    return Math.min(Math.max(least, this.#floor), this.#windowMax);
   }
 
   #beginRound(now: number): void {

@@ -50,6 +50,10 @@ function describeState({ engine }: BrokerLife): Map<string, string> {
       for (const schedule of piece.schedules) {
         found.set(`schedule ${schedule.name}`, JSON.stringify(schedule));
       }
+    } else if (piece.piece === "limits") {
+      for (const [name, settings] of piece.limits) {
+        found.set(`limit ${name}`, JSON.stringify(settings));
+      }
     } else if (piece.piece !== "gaps") {
       found.set(`${piece.piece} ${piece.stream}`, JSON.stringify(piece));
     }

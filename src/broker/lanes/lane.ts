@@ -5,6 +5,7 @@ import type { HeadStart } from "../ready/ready_run.ts";
 import type { Gate, GateNote } from "./gate.ts";
 import type { LaneHeap } from "./lane_heap.ts";
 import {
+  capEmpty,
   changeRate,
   countTokens,
   emptyAt,
@@ -120,6 +121,12 @@ export class Lane extends FewRuns {
     this.#settings = settings;
     const { rate } = this;
     if (rate !== null) this.#fullAt = changeRate(before, rate, this.#fullAt, now);
+  }
+
+  /** Notes that what holds for all lanes may have changed. */
+  noteDefaults(now: number): void {
+    const { rate } = this;
+    if (rate !== null) this.#fullAt = capEmpty(rate, this.#fullAt, now);
   }
 
   /** Begins without a token, as of a moment: it is not known what was delivered before. */

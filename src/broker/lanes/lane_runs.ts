@@ -18,6 +18,9 @@ const IDLE_MAX = 1024;
 /** How many lanes without messages are kept because their buckets are not full. */
 const RESTING_MAX = 100_000;
 
+/** Lanes that are held back no more are forgotten when there are so many, and twice as many as the last time. */
+const HELD_MIN = 1024;
+
 /** Hears what happens in a share with lanes. */
 export interface LaneListener {
   /** Messages may go that might not before. */
@@ -55,6 +58,8 @@ export class LaneRuns implements ReadyList {
   #current: Lane | undefined;
   /** Lanes that were held back; undefined if none was. */
   #held: Set<Lane> | undefined;
+  /** At so many of these, those that are held back no more are forgotten. */
+  #heldMax = HELD_MIN;
   /** Lanes that may be unused. */
   #idle: Lane[] = [];
   /** The choice of messages that is made, or was made last. */
@@ -249,6 +254,13 @@ export class LaneRuns implements ReadyList {
     lane.heldUntil = Math.max(lane.heldUntil, until);
     (this.#held ??= new Set()).add(lane);
     this.place(lane);
+    if (this.#held.size < this.#heldMax) return;
+    this.#heldMax = Math.max(HELD_MIN, 2 * this.listHeld(this.#now).length);
+  }
+
+  /** How many lanes are kept since they were held back; tests bound this. */
+  get heldCount(): number {
+    return this.#held?.size ?? 0;
   }
 
   /** The lanes that are held back now. */
@@ -281,7 +293,10 @@ export class LaneRuns implements ReadyList {
   /** Puts all lanes where they belong after a change of the rules. */
   placeAll(now: number): void {
     this.#now = Math.max(this.#now, now);
-    for (const lane of this.table) this.place(lane);
+    for (const lane of this.table) {
+      lane.noteDefaults(now);
+      this.place(lane);
+    }
   }
 
   /** Puts a lane where it belongs after a change; forgets it in time if it is unused. */

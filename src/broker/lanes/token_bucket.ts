@@ -39,9 +39,15 @@ export function putTokens({ count, perMs }: Rate, fullAt: number, put: number): 
   return fullAt - put * perMs / count;
 }
 
+/** A bucket that was last used at another rate is empty at most; returns the new state. */
+export function capEmpty(rate: Rate, fullAt: number, now: number): number {
+  return Math.min(fullAt, emptyAt(rate, now));
+}
+
 /** Has a bucket fill at another rate, with as many tokens missing as before; returns the new state. */
 export function changeRate(from: Rate | null, to: Rate, fullAt: number, now: number): number {
-  if (from === null || fullAt <= now) return fullAt;
+  if (from === null) return capEmpty(to, fullAt, now);
+  if (fullAt <= now) return fullAt;
   const missing = (fullAt - now) * from.count / from.perMs;
   return now + Math.min(to.perMs, missing * to.perMs / to.count);
 }

@@ -47,7 +47,11 @@ export function findFullLane(
   if (!countsLanes(stream, flags)) return undefined;
   const { name, share, options: { laneLimits } } = stream;
   const limit = laneLimits!.maxMessages!;
-  for (const [lane, count] of share.requireLanes().table.countLanes(batch)) {
+  const lanes = share.requireLanes();
+  const counts = lanes.table.countLanes(batch);
+  // A lane that is new, and gets nothing, is forgotten in time.
+  for (const lane of counts.keys()) lanes.place(lane);
+  for (const [lane, count] of counts) {
     const depth = lane.messageCount;
     if (depth + count <= limit) continue;
     return new BrokerError(

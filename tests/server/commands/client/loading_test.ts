@@ -9,11 +9,16 @@ import { assert, assertEquals } from "@std/assert";
 const ROOT = new URL("../../../../", import.meta.url);
 
 /** The modules that have run when a command line has ended, by their paths from the root. */
-async function listLoaded(code: number, ...args: string[]): Promise<string[]> {
+function listLoaded(code: number, ...args: string[]): Promise<string[]> {
+  return listLoadedBy(code, "cli.ts", ...args);
+}
+
+/** The same of a program. */
+async function listLoadedBy(code: number, program: string, ...args: string[]): Promise<string[]> {
   const directory = await Deno.makeTempDir();
   try {
     const process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", "--no-lock", "cli.ts", ...args],
+      args: ["run", "-A", "--no-check", "--no-lock", "--config=deno.json", program, ...args],
       cwd: ROOT,
       env: { DENO_COVERAGE_DIR: directory, SIMPLEMQ_SERVER: "localhost:1" },
       stdout: "null",
@@ -61,4 +66,31 @@ Deno.test("a command that asks a broker loads the client, and no broker", async 
     ),
     [],
   );
+});
+
+Deno.test("a broker loads the library of cron with the first schedule that needs it", async () => {
+  const program = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    const server = new URL("server.ts", ROOT).href;
+    await Deno.writeTextFile(
+      program,
+      `import { serve } from "${server}";
+      await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+      await using connection = await broker.connect();
+      const cursor = connection.cursor();
+      await cursor.createStream("work");
+      for (const timing of JSON.parse(Deno.args[0])) {
+        await cursor.putSchedule("s", { stream: "work", body: 1, ...timing });
+      }`,
+    );
+    const hasCroner = async (...timings: object[]) => {
+      const loaded = await listLoadedBy(0, program, JSON.stringify(timings));
+      assert(loaded.includes("src/broker/schedules/schedules.ts"));
+      return loaded.some((path) => path.includes("croner"));
+    };
+    assertEquals(await hasCroner({ everyMs: 1000 }), false);
+    assertEquals(await hasCroner({ everyMs: 1000 }, { cron: "0 3 * * *" }), true);
+  } finally {
+    await Deno.remove(program);
+  }
 });

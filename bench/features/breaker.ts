@@ -3,7 +3,7 @@
  * messages waiting; and what postponing costs beside a failure.
  *
  * ```text
- * deno run -A bench/work/breaker.ts [--rounds 5] [--messages 800000] [--quick]
+ * deno run -A bench/features/breaker.ts [--rounds 5] [--messages 800000] [--quick]
  * ```
  *
  * @module

@@ -1,15 +1,15 @@
 /**
- * Measures what batches cost, with and without keys, with handlers that do nothing: the same messages with
- * the plain loop and in batches of 100, in turn.
+ * Measures what `handle` costs, with handlers that do nothing: the same messages with the plain loop and
+ * with handlers, in turn.
  *
  * ```text
- * deno run -A bench/work/batches.ts [--rounds 5] [--messages 800000] [--quick]
+ * deno run -A bench/features/handle.ts [--rounds 5] [--messages 800000] [--quick]
  * ```
  *
  * @module
  */
 
-import type { Connection, Follower } from "@simplemq/simplemq";
+import type { Connection, Follower, Handling } from "@simplemq/simplemq";
 import { BrokerProcess } from "../harness/broker_process.ts";
 import { runMain, runRounds } from "../harness/frame/main.ts";
 import { readScale } from "../harness/frame/scale.ts";
@@ -18,59 +18,66 @@ import { summarise } from "../harness/statistics.ts";
 import { formatNumber } from "../harness/table.ts";
 
 const BODY = new Uint8Array(100);
-const SENT_TOGETHER = 2000;
-const SIZE = 100;
-const KEYS = 100;
+const BATCH = 2000;
 
 /** A way to take messages; resolves when there were so many. */
 interface Way {
   readonly name: string;
-  readonly hasKeys: boolean;
   readonly take: (follower: Follower, count: number) => Promise<void>;
 }
 
-async function loop(follower: Follower, count: number): Promise<void> {
+/** Handles messages until there were so many. */
+async function handle(
+  follower: Follower,
+  count: number,
+  begin: (note: () => void) => Handling,
+): Promise<void> {
+  const done = Promise.withResolvers<void>();
   let left = count;
-  for await (const message of follower.getMessages()) {
-    await message.ack();
-    if (--left === 0) break;
-  }
-}
-
-function batches(by: "key" | null): Way["take"] {
-  return async (follower, count) => {
-    let left = count;
-    for await (const batch of follower.getBatches({ size: SIZE, by })) {
-      await batch.ack();
-      left -= batch.messages.length;
-      if (left === 0) break;
-    }
-  };
+  const work = begin(() => {
+    if (--left === 0) done.resolve();
+  });
+  await done.promise;
+  await work.close();
+  await follower.close();
 }
 
 const WAYS: readonly Way[] = [
-  { name: "the loop", hasKeys: false, take: loop },
-  { name: "batches of 100", hasKeys: false, take: batches(null) },
-  { name: "the loop, 100 keys", hasKeys: true, take: loop },
-  { name: "batches of 100, 100 keys", hasKeys: true, take: batches(null) },
-  { name: "batches of 100 by key, 100 keys", hasKeys: true, take: batches("key") },
+  {
+    name: "the loop",
+    async take(follower, count) {
+      let left = count;
+      for await (const message of follower.getMessages()) {
+        await message.ack();
+        if (--left === 0) break;
+      }
+      await follower.close();
+    },
+  },
+  {
+    name: "handle, sync",
+    take: (follower, count) => handle(follower, count, (note) => follower.handle(note)),
+  },
+  ...[1, 10, 100].map((concurrency): Way => ({
+    name: `handle, async, concurrency ${concurrency}`,
+    // deno-lint-ignore require-await -- that is what is measured
+    take: (follower, count) =>
+      handle(follower, count, (note) => follower.handle(async () => note(), { concurrency })),
+  })),
 ];
 
 /** Sends messages, then takes them; returns how many were taken in a second. */
-async function measure(connection: Connection, way: Way, count: number): Promise<number> {
+async function measure(connection: Connection, { take }: Way, count: number): Promise<number> {
   await connection.cursor().createStream("work");
   const publisher = connection.publisher("work");
-  const key = (_: unknown, index: number) => `customer-${index % KEYS}`;
-  for (let sent = 0; sent < count; sent += SENT_TOGETHER) {
-    const bodies = new Array<Uint8Array>(Math.min(SENT_TOGETHER, count - sent)).fill(BODY);
-    publisher.sendMessages(bodies, way.hasKeys ? { key } : {});
+  for (let sent = 0; sent < count; sent += BATCH) {
+    const bodies = new Array<Uint8Array>(Math.min(BATCH, count - sent)).fill(BODY);
+    publisher.sendMessages(bodies);
   }
   await publisher.close({ drainMs: 60_000 });
-  const follower = connection.follower("work");
   const start = performance.now();
-  await way.take(follower, count);
+  await take(connection.follower("work"), count);
   const rate = count / (performance.now() - start) * 1000;
-  await follower.close();
   await connection.cursor().deleteStream("work");
   return rate;
 }
@@ -80,7 +87,7 @@ if (import.meta.main) {
     const { rounds, messages } = readScale(Deno.args);
     await using broker = await BrokerProcess.start("memory");
     await using connection = await broker.connect();
-    const found = await runRounds("batches", rounds, async () => {
+    const found = await runRounds("handle", rounds, async () => {
       const rates: number[] = [];
       for (const way of WAYS) rates.push(await measure(connection, way, messages));
       return rates;

@@ -3,7 +3,7 @@
  * with and without a coalesce id; and cancelling one of a few or of a million messages.
  *
  * ```text
- * deno run -A bench/work/coalesce.ts [--quick]
+ * deno run -A bench/features/coalesce.ts [--quick]
  * ```
  *
  * @module

@@ -3,7 +3,7 @@
  * that acknowledges. How late messages are, and how much of a processor the broker takes.
  *
  * ```text
- * deno run -A bench/work/schedules.ts [--schedules 10000] [--seconds 10] [--quick]
+ * deno run -A bench/features/schedules.ts [--schedules 10000] [--seconds 10] [--quick]
  * ```
  *
  * @module

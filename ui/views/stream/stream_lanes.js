@@ -71,7 +71,12 @@ function laneColumns() {
         name === null ? el("span", { class: "quiet" }, "without a lane") : String(name),
     },
     { label: "Ready", isNumber: true, text: ({ ready }) => count(ready) },
-    { label: "Oldest ready", isNumber: true, text: ({ oldestReadyMs }) => span(oldestReadyMs) },
+    {
+      label: "Oldest ready",
+      isNumber: true,
+      isExtra: true,
+      text: ({ oldestReadyMs }) => span(oldestReadyMs),
+    },
     { label: "Pending", isNumber: true, text: ({ pending }) => count(pending) },
     { label: "Delayed", isNumber: true, isExtra: true, text: ({ delayed }) => count(delayed) },
     { label: "Held back by", isExtra: true, text: sayHeld },

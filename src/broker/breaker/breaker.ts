@@ -69,8 +69,8 @@ export class Breaker implements Gate {
   #probedAt: number | undefined;
   /** Whether that one is on its way. */
   #isProbing = false;
-  /** Messages that are held back since they were probes; undefined if there are none. */
-  #held: number[] | undefined;
+  /** Messages that are held back since they were probes, the last one last; undefined if there are none. */
+  #held: Set<number> | undefined;
 
   constructor(options: Required<BreakerOptions>, owner: BreakerOwner, lane?: Lane) {
     this.#options = options;
@@ -193,21 +193,24 @@ export class Breaker implements Gate {
   }
 
   /**
-   * Holds a probe back that has failed.
+   * Holds a probe back that has failed, until others have gone: as many as there are.
    *
+   * @param readyCount How many others may go.
    * @returns For how many milliseconds, unless the breaker closes before.
    */
-  hold(id: number): number {
-    const round = Math.min(ROUND_MAX, this.#open?.probes ?? 0);
-    const held = this.#held ??= [];
-    held.push(id);
-    if (held.length > ROUND_MAX) held.shift();
-    return round * this.#options.openMs + 1;
+  hold(id: number, readyCount: number): number {
+    const held = this.#held ??= new Set();
+    held.delete(id);
+    const others = Math.min(ROUND_MAX, this.#open?.probes ?? 0, readyCount + held.size);
+    held.add(id);
+    const [first] = held;
+    if (held.size > ROUND_MAX) held.delete(first!);
+    return Math.max(1, others) * this.#options.openMs + 1;
   }
 
   /** The messages that need not be held back any more, since it closes. */
   takeHeld(): readonly number[] {
-    const held = this.#held ?? [];
+    const held = [...this.#held ?? []];
     this.#held = undefined;
     return held;
   }

@@ -86,7 +86,10 @@ export class Breakers {
     if (breaker?.open === undefined) return undefined;
     if (!breaker.isProbe(deliveredAt)) return 0;
     this.#failProbe(share, breaker, { reason, now });
-    return delayMs === undefined ? breaker.hold(firstId) : 0;
+    if (delayMs !== undefined) return 0;
+    const { ready, lanes } = share;
+    const { count } = breaker.lane === undefined ? ready : lanes!.table.get(lane);
+    return breaker.hold(firstId, count);
   }
 
   /** Notes that messages of a share with a breaker were put off, which says nothing about their service. */

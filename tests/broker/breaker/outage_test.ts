@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess } from "@std/assert";
 import { TestBroker } from "../../support/broker/test_broker.ts";
 import { Outage, type Service } from "./outage.ts";
 
@@ -122,4 +122,25 @@ Deno.test("to open and to close a breaker costs the same however many messages w
     return [opened - before, stream.visits - opened];
   });
   assertEquals(costs[0], costs[1]);
+});
+
+Deno.test("few messages are probed as often as many", () => {
+  for (const count of [1, 2, 5, 50]) {
+    const test = new TestBroker();
+    test.create("orders", { breaker: { failures: 1, openMs: 1000 } });
+    test.publisher("orders").publish(...new Array<number>(count).fill(1));
+    const follower = test.follower("orders", { messages: 1 });
+    let probes = -1;
+    for (const end = test.now + 100_000; test.now < end; test.now += 10) {
+      test.broker.tick(test.now);
+      test.dispatch();
+      for (const { firstTag } of [...follower.follower.pending.runs]) {
+        probes++;
+        follower.open.nack([{ firstTag, count: 1 }], { reason: "", isFault: true }, false);
+      }
+    }
+    assertGreaterOrEqual(probes, 96, `${count} messages`);
+    const tried = new Set(follower.sink.messages.slice(-count).map(({ id }) => id));
+    assertGreaterOrEqual(tried.size, Math.min(count, 32), `${count} messages`);
+  }
 });

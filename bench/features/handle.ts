@@ -60,9 +60,12 @@ const WAYS: readonly Way[] = [
   },
   ...[1, 10, 100].map((concurrency): Way => ({
     name: `handle, async, concurrency ${concurrency}`,
-    // deno-lint-ignore require-await -- that is what is measured
     take: (follower, count) =>
-      handle(follower, count, (note) => follower.handle(async () => note(), { concurrency })),
+      handle(follower, count, (note) =>
+        follower.handle(async () => {
+          await undefined;
+          note();
+        }, { concurrency })),
   })),
 ];
 

@@ -190,7 +190,8 @@ export class FetchedMessages {
 
 /** Whether one of some messages has a key. */
 export function hasKeys(bytes: Uint8Array, start: number, count: number): boolean {
-  for (let offset = start, left = count; left > 0; left--) {
+  let offset = start;
+  for (let left = count; left > 0; left--) {
     if (findEntryKey(bytes, offset) > 0) return true;
     offset += readEntrySize(bytes, offset);
   }

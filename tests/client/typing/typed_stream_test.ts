@@ -14,8 +14,9 @@ import {
   InvalidBodyError,
   type StandardSchema,
 } from "@simplemq/simplemq";
-import { passTurns, startBroker, until } from "../../support/broker/broker.ts";
+import { passTurns, startBroker } from "../../support/broker/broker.ts";
 import { connectTo, PATIENCE_MS } from "../support.ts";
+import { readReasons } from "./reasons.ts";
 import { laterNumber, ORDERS, schemaOf, type SentOrder } from "./schemas.ts";
 
 /** Takes so many messages of a follower with handlers; resolves to their bodies. */
@@ -29,21 +30,6 @@ async function takeBodies(
   });
   await deadline(work.closed, PATIENCE_MS);
   return bodies;
-}
-
-/** Waits for so many dead letters; resolves to their last reasons. */
-async function readReasons(
-  connection: Connection,
-  stream: string,
-  count: number,
-): Promise<unknown[]> {
-  const dead = `${stream}.dead`;
-  await until(`${count} dead letters`, async () => {
-    const streams = await connection.cursor().getStreams();
-    return streams.find(({ name }) => name === dead)?.ready === count;
-  });
-  const messages = await connection.cursor().peek(dead);
-  return messages.map(({ deadLetter }) => [deadLetter?.cause, deadLetter?.reasons.at(-1)]);
 }
 
 const any = schemaOf((value) => ({ value }));
@@ -342,66 +328,4 @@ Deno.test("the header of the definition joins those of the call, and is nobody e
   }
   assertEquals(seen.toSorted(), ["tenant-a", "tenant-b"]);
   await passTurns();
-});
-
-Deno.test("batches have the valid messages of a stream with a schema", async () => {
-  await using broker = await startBroker();
-  await using connection = await broker.connect();
-  const number = schemaOf<unknown, number>((value) =>
-    typeof value === "number" ? { value: value * 2 } : { issues: [{ message: "no number" }] }
-  );
-  for (const onInvalid of ["reject", "throw", "pass"] as const) {
-    for (const schema of [number, laterNumber]) {
-      const name = `${onInvalid}-${schema === number ? "now" : "later"}`;
-      const factor = schema === number ? 2 : 1;
-      await connection.cursor().createStream(name, { backoffMs: [0], maxDeliveries: 1 });
-      await connection.publisher(name).sendMessages([1, "two", 3, "four"]);
-      const follower = connection.follower(defineStream(name, { schema, onInvalid }));
-      const loop = follower.getBatches({ size: 4, minSize: 4 });
-      if (onInvalid === "throw") {
-        await assertRejects(() => loop.next(), InvalidBodyError, "Cannot read message 2");
-        await follower.close();
-        continue;
-      }
-      const { value } = await deadline(loop.next(), PATIENCE_MS);
-      const expected = onInvalid === "pass"
-        ? [factor, "two", 3 * factor, "four"]
-        : [factor, 3 * factor];
-      assertEquals(value?.bodies, expected as number[]);
-      await value!.ack();
-      if (onInvalid === "pass") continue;
-      assertEquals(await readReasons(connection, name, 2), [
-        ["rejected", `invalid: ${schema === number ? "no" : "not a"} number`],
-        ["rejected", `invalid: ${schema === number ? "no" : "not a"} number`],
-      ]);
-      // A batch without any valid message is passed over.
-      await connection.publisher(name).sendMessages(["a", "b", "c", "d", 5, 6, 7, 8]);
-      const next = await deadline(loop.next(), PATIENCE_MS);
-      assertEquals(next.value?.bodies, [5, 6, 7, 8].map((body) => body * factor));
-      await next.value!.ack();
-    }
-  }
-});
-
-Deno.test("handlers of batches get what is valid; a fault that is thrown fails the batch", async () => {
-  await using broker = await startBroker();
-  await using connection = await broker.connect();
-  for (const schema of [ORDERS.zod!, laterNumber as never]) {
-    const isLater = schema !== ORDERS.zod;
-    const name = isLater ? "later" : "now";
-    await connection.cursor().createStream(name, { backoffMs: [0], maxDeliveries: 1 });
-    const good = (pizza: number) => isLater ? pizza : { pizza };
-    await connection.publisher(name).sendMessages([good(1), "bad", good(3)]);
-    const seen: number[] = [];
-    const follower = connection.follower(defineStream(name, { schema, onInvalid: "throw" }));
-    const work = follower.handleBatches(({ messages }) => {
-      seen.push(...messages.map(({ id }) => id));
-    }, { size: 3, waitMs: 10 });
-    // Its neighbours come again in halves, and are not harmed.
-    assertEquals((await readReasons(connection, name, 1) as string[][])[0]![0], "maxDeliveries");
-    await until("the others are done", () => seen.length === 2);
-    assertEquals(seen.toSorted(), [1, 3]);
-    assertThrows(() => follower.handleBatches(undefined as never), TypeError, "a function");
-    await work.close();
-  }
 });

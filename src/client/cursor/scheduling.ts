@@ -118,11 +118,15 @@ export interface Schedule<Body = unknown>
   readonly name: string;
   /** The headers of each message, without `scheduledAt`. */
   readonly headers: Readonly<Record<string, string>>;
+  /** What missed dates get. */
   readonly missed: MissedWay;
+  /** What a date does while the last message is still in the stream. */
   readonly overlap: OverlapWay;
+  /** By how much messages may come later than their dates, in milliseconds. */
   readonly jitterMs: number;
   /** The last date, in milliseconds since 1970; null if there is none. */
   readonly until: number | null;
+  /** How many messages it stores in all; null for no limit. */
   readonly limit: number | null;
   /** Whether it is paused. */
   readonly isPaused: boolean;

@@ -18,8 +18,11 @@ export interface LeftOut {
 
 /** What a broker tells of a schedule. */
 export interface ScheduleInfo {
+  /** Its name. */
   readonly name: string;
+  /** What was put. */
   readonly settings: ScheduleSettings;
+  /** Whether it stores nothing until it is resumed. */
   readonly isPaused: boolean;
   /** The next three dates, in milliseconds since 1970; fewer if it ends before, none while it is paused. */
   readonly next: readonly number[];

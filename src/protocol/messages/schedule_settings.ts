@@ -23,16 +23,16 @@ export const JITTER_MS_MAX: number = 24 * 60 * 60 * 1000;
 const ZONE_LENGTH_MAX = 64;
 
 /** What becomes of dates that have passed while no broker was there to look at them. */
-export const MISSED_WAYS = ["one", "skip", "all"] as const;
+export const MISSED_WAYS: readonly MissedWay[] = ["one", "skip", "all"];
 
-/** One of the {@linkcode MISSED_WAYS}. */
-export type MissedWay = typeof MISSED_WAYS[number];
+/** What becomes of dates that have passed: one message for the last, none, or one for each. */
+export type MissedWay = "one" | "skip" | "all";
 
 /** What becomes of a date whose last message is still in the stream. */
-export const OVERLAP_WAYS = ["skip", "allow", "replace"] as const;
+export const OVERLAP_WAYS: readonly OverlapWay[] = ["skip", "allow", "replace"];
 
-/** One of the {@linkcode OVERLAP_WAYS}. */
-export type OverlapWay = typeof OVERLAP_WAYS[number];
+/** What a date does while the last message is still there: nothing, one more, or one in its place. */
+export type OverlapWay = "skip" | "allow" | "replace";
 
 /** When a schedule stores which message. */
 export interface ScheduleSettings {
@@ -46,7 +46,9 @@ export interface ScheduleSettings {
   readonly timeZone?: string;
   /** The interval in milliseconds; absent if it has a cron expression. */
   readonly everyMs?: number;
+  /** What missed dates get. */
   readonly missed: MissedWay;
+  /** What a date does while the last message is still in the stream. */
   readonly overlap: OverlapWay;
   /** How much later than its date a message may come, in milliseconds. */
   readonly jitterMs: number;

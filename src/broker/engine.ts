@@ -7,10 +7,8 @@ import type {
   PeekedMessages,
   PendingEntry,
   PendingEntryList,
-  StoredRun,
   StreamInfo,
   StreamOptionsInput,
-  TagRange,
 } from "../../protocol.ts";
 import type { ClusterSeat } from "./cluster_seat.ts";
 import type { EngineCancel } from "./engine_cancel.ts";

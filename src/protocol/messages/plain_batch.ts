@@ -1,7 +1,6 @@
 import { joinBytes, writeU32 } from "../bytes.ts";
 import { findEntries, type MessageBatch } from "./batch.ts";
 import {
-  ENTRY_HEAD_BYTES,
   MORE_FLAG,
   readEntryFlags,
   readEntryHeaderBytes,

@@ -109,7 +109,7 @@ export class ScheduledBroker {
   }
 
   /** Another broker that has read what this one has written, and begins after a while. */
-  async restart(sleepMs: number = 0, pieces?: readonly SnapshotPiece[]): Promise<ScheduledBroker> {
+  async restart(sleepMs: number, pieces?: readonly SnapshotPiece[]): Promise<ScheduledBroker> {
     const next = new ScheduledBroker(undefined, []);
     const { broker } = next.test;
     const { state } = broker;

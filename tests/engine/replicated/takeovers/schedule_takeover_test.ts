@@ -6,12 +6,12 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { decodeBatch, encodeBatch } from "../../../protocol.ts";
-import { encodeBase64 } from "../../../src/protocol/base64.ts";
-import { RECORD_VERSION } from "../../../src/engine/replicated/record.ts";
-import { Neighbours } from "../../../src/engine/replicated/neighbours.ts";
-import { type TestBroker, TestCluster } from "../../support/cluster/test_cluster.ts";
-import { chooseLength } from "../../support/length.ts";
+import { decodeBatch, encodeBatch } from "../../../../protocol.ts";
+import { encodeBase64 } from "../../../../src/protocol/base64.ts";
+import { RECORD_VERSION } from "../../../../src/engine/replicated/record.ts";
+import { Neighbours } from "../../../../src/engine/replicated/neighbours.ts";
+import { type TestBroker, TestCluster } from "../../../support/cluster/test_cluster.ts";
+import { chooseLength } from "../../../support/length.ts";
 
 /** At so many moments around a date a broker dies. */
 const MOMENTS = chooseLength({ short: 8, long: 100 });

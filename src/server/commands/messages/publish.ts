@@ -1,6 +1,5 @@
 import type { MessageBody, Publisher, SendOptions } from "../../../../client.ts";
 import { ExitCode } from "../../process/exit_code.ts";
-import { describe } from "../../settings/found_value.ts";
 import type { Arguments } from "../arguments.ts";
 import { type CommandBody, type CommandContext, CommandError } from "../command.ts";
 import { withBroker } from "../connecting/broker_connection.ts";

@@ -59,6 +59,7 @@ cancelTests.add(
     await assertCodeLater("STALE_DELIVERY", () => follower.ack(2));
     await assertCodeLater("STALE_DELIVERY", () => follower.nack([2]));
     await assertCodeLater("STALE_DELIVERY", () => follower.reject([2]));
+    // deno-lint-ignore require-await -- it throws at once
     await assertCodeLater("STALE_DELIVERY", async () => follower.port.extend([single(2)], 1000));
     // A range with others ends those.
     await assertCodeLater(

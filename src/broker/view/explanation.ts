@@ -56,11 +56,12 @@ export function explain(router: Router, name: string, listener: Listener): strin
 
 /** How many dead letters a stream has, and what has made them since the start of the broker. */
 function explainDead({ name, totals: { dead } }: Stream, count: number): string {
-  const { rejected, maxDeliveries, expired } = dead;
+  const { rejected, maxDeliveries, expired, cancelled } = dead;
   const causes = [
     ...rejected > 0 ? [`${rejected} by reject`] : [],
     ...maxDeliveries > 0 ? [`${maxDeliveries} after the last delivery`] : [],
     ...expired > 0 ? [`${expired} whose time to live was over`] : [],
+    ...cancelled > 0 ? [`${cancelled} cancelled`] : [],
   ];
   const since = causes.length === 0 ? "" : ` Since the broker's start: ${causes.join(", ")}.`;
   return `${say(count, "message is", "messages are")} in ${deadNameOf(name)}: ` +

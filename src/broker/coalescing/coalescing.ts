@@ -139,12 +139,9 @@ export class Coalescing {
     }
     const [run] = stream.share.takeUnheld([{ firstId: newest.id, count: 1 }]);
     if (run === undefined) {
-      const isLeaving = [...stream.share.notes.leaving].some(({ firstId, count }) =>
-        newest.id >= firstId && newest.id < firstId + count
-      );
       // One on its way to the dead letters is not worked on any more.
-      if (whileWorked === "wait" || isLeaving) return plan.addNew(stream);
-      return plan.addKept(stream, newest);
+      const isNew = whileWorked === "wait" || isLeaving(stream.share, newest.id);
+      return isNew ? plan.addNew(stream) : plan.addKept(stream, newest);
     }
     if (take === "last") {
       newest.taken = run;
@@ -176,9 +173,12 @@ export class Coalescing {
 
   /** Drops messages of an id that wait although a newer one is stored. */
   #dropOutdated(stream: Stream, { messages }: CoalesceNote): void {
-    const newest = messages.findLast(({ isStored }) => isStored);
-    for (const message of [...messages]) {
-      if (message === newest || !message.isStored || message.taken !== undefined) continue;
+    // They are stored in their order: behind the first one that is not, there may be thousands.
+    const onTheirWay = messages.findIndex(({ isStored }) => !isStored);
+    const stored = messages.slice(0, onTheirWay < 0 ? messages.length : onTheirWay);
+    stored.pop();
+    for (const message of stored) {
+      if (message.taken !== undefined) continue;
       const [run] = stream.share.takeUnheld([{ firstId: message.id, count: 1 }]);
       if (run === undefined) continue;
       stream.counters.noteReplaced(1);
@@ -187,6 +187,14 @@ export class Coalescing {
     }
     this.#context.dispatcher.noteReady(stream.share);
   }
+}
+
+/** Whether a message is on its way out of its share. */
+function isLeaving({ notes }: Share, id: number): boolean {
+  for (const { firstId, count } of notes.leaving) {
+    if (id >= firstId && id < firstId + count) return true;
+  }
+  return false;
 }
 
 /** Messages of one id have the same key and lane: otherwise they would not come one after the other. */

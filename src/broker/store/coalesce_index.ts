@@ -103,8 +103,7 @@ export class CoalesceIndex {
     let note = this.#notes.get(text);
     if (note === undefined) this.#notes.set(text, note = { text, key, lane, messages: [] });
     const { messages } = note;
-    let at = messages.length;
-    while (at > 0 && messages[at - 1]!.id > message.id) at--;
+    const at = countUntil(messages, message.id);
     const known = messages[at - 1];
     if (known?.id === message.id) Object.assign(known, message);
     else {
@@ -178,4 +177,16 @@ export class CoalesceIndex {
     gone.push(message!);
     if (note.messages.length === 0) this.#notes.delete(note.text);
   }
+}
+
+/** How many of some messages, which are by id, come before another one, or are the same. */
+function countUntil(messages: readonly CoalescedMessage[], id: number): number {
+  let low = 0;
+  let high = messages.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (messages[middle]!.id <= id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -17,6 +17,9 @@ export const RETRY_MS = 1000;
 /** How many schedules have their turn at once: others wait a millisecond. */
 const TURN_COUNT = 500;
 
+/** A missed date costs as much as so many others: the last one is searched for by the calendar. */
+const MISSED_COUNT = 20;
+
 /** A date that has come, and the one after it. */
 interface Turn {
   readonly mark: number;
@@ -120,6 +123,7 @@ export class ScheduleClock {
     if (!isMissed || isCatchingUp && catchUp > 0) {
       return { mark: due, next, reason: 0, isCatchingUp };
     }
+    if (dates.isDated) this.#turnCount += MISSED_COUNT;
     const mark = dates.findLast(due, now);
     const reason = missed === "all"
       ? LeftOutReason.tooMany

@@ -5,7 +5,7 @@ import type { Removal } from "../rules/removal.ts";
 import type { RuleContext } from "../rules/rule_context.ts";
 import type { UnheldRun } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
-import { findFull } from "../stream/stream_limits.ts";
+import { findFull, findFullLane, reserveLanes } from "../stream/stream_limits.ts";
 import type { ScheduledEntry } from "./scheduled_entry.ts";
 
 /** A message of a schedule on its way into its stream. */
@@ -30,8 +30,12 @@ export class ScheduleStore {
   }
 
   /** The error for a message that its stream cannot take now. */
-  findObstacle(stream: Stream, { batch }: ScheduledEntry, now: number): BrokerError | undefined {
-    return stream.damage ?? findFull(stream, batch, now) ??
+  findObstacle(
+    stream: Stream,
+    { batch, flags }: ScheduledEntry,
+    now: number,
+  ): BrokerError | undefined {
+    return stream.damage ?? findFull(stream, batch, now) ?? findFullLane(stream, batch, flags) ??
       this.#context.findObstacle(batch.end - batch.start);
   }
 
@@ -44,6 +48,7 @@ export class ScheduleStore {
     const taken = replaced === undefined ? [] : this.#take(stream, replaced);
     const replaces: Replaced[] = taken.map(({ firstId: id }) => ({ number, id }));
     const firstId = intake.reserve(1, bytes);
+    reserveLanes(stream, firstId, { ...batch, flags });
     stream.dedupIds.add(dedupId, { id: firstId, at: storedAt, isStored: false }, dedupWindowMs);
     const expiry = ttlMs !== null && { expiresAt: storedAt + ttlMs };
     const event: Published = {
@@ -58,6 +63,7 @@ export class ScheduleStore {
     };
     const end = () => {
       intake.conclude(1, bytes);
+      stream.share.lanes?.conclude(firstId);
       for (const run of taken) stream.share.notes.leaving.delete(run);
     };
     this.#context.log.store(event, {

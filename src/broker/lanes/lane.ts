@@ -99,11 +99,15 @@ export class Lane extends FewRuns {
   }
 
   get maxPending(): number | null {
-    return this.#pick("maxPending");
+    const own = this.#settings?.maxPending;
+    if (own !== undefined) return own;
+    return this.number === 0 ? null : this.#defaults.laneLimits?.maxPending ?? null;
   }
 
   get rate(): Rate | null {
-    return this.#pick("rate");
+    const own = this.#settings?.rate;
+    if (own !== undefined) return own;
+    return this.number === 0 ? null : this.#defaults.laneLimits?.rate ?? null;
   }
 
   get maxMessages(): number | null {
@@ -194,13 +198,5 @@ export class Lane extends FewRuns {
     const { rate } = this;
     if (rate !== null) this.#fullAt = putTokens(rate, this.#fullAt, count);
     this.gate?.refund(count, deliveredAt);
-  }
-
-  #pick<Name extends "maxPending" | "rate">(
-    name: Name,
-  ): LaneSettings[Name] & (number | Rate | null) {
-    const own = this.#settings?.[name];
-    if (own !== undefined) return own as never;
-    return (this.number === 0 ? null : this.#defaults.laneLimits?.[name] ?? null) as never;
   }
 }

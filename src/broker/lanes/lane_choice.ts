@@ -54,5 +54,9 @@ export function listLanes(
 ): { readonly lane?: number | undefined; readonly lanes?: readonly number[] } {
   const [first] = runs;
   if (runs.length === 1) return { lane: first!.lane.number || undefined };
-  return { lanes: runs.flatMap(({ lane, count }) => new Array<number>(count).fill(lane.number)) };
+  const lanes: number[] = [];
+  for (const { lane: { number }, count } of runs) {
+    for (let left = count; left > 0; left--) lanes.push(number);
+  }
+  return { lanes };
 }

@@ -1,4 +1,5 @@
 import type { LaneFigures, MessageBatch } from "../../../protocol.ts";
+import type { LaneSettings } from "../../protocol/lane_settings.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import type { ReadyList, ReadyRun } from "../ready/ready_run.ts";
@@ -53,6 +54,7 @@ export class LaneRuns implements ReadyList {
   readonly #index: LaneIndex;
   readonly #listener: LaneListener;
   #count = 0;
+  #settingsCount = 0;
   #intake: LaneIntake | undefined;
   /** The lane that `peek` has found last. */
   #current: Lane | undefined;
@@ -187,7 +189,7 @@ export class LaneRuns implements ReadyList {
       }
       const { isLimited } = lane;
       const most = Math.min(run.count, left, isLimited ? limitedMax : left);
-      const count = this.#turns.isAlone(lane) ? Math.min(most, lane.room(now)) : 1;
+      const count = this.#turns.isAlone ? Math.min(most, lane.room(now)) : 1;
       const { firstId, attempts, priority } = run;
       this.#take(lane, firstId, count);
       this.#turns.charge(lane, count, now);
@@ -236,6 +238,19 @@ export class LaneRuns implements ReadyList {
   refund(number: number | undefined, count: number, deliveredAt: number): void {
     const lane = this.table.get(number);
     lane.refund(count, deliveredAt);
+    this.place(lane);
+  }
+
+  /** How many lanes have settings. */
+  get settingsCount(): number {
+    return this.#settingsCount;
+  }
+
+  /** Sets what holds for one lane; `undefined` removes it. */
+  set(lane: Lane, settings: LaneSettings | undefined, now: number): void {
+    if (lane.settings !== undefined) this.#settingsCount--;
+    if (settings !== undefined) this.#settingsCount++;
+    lane.change(settings, now);
     this.place(lane);
   }
 

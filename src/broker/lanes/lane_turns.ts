@@ -34,6 +34,8 @@ export class LaneTurns {
   readonly #timed = new LaneHeap(isDueBefore);
   /** Lanes without messages whose buckets are not full yet. */
   readonly #resting = new LaneHeap(isDueBefore);
+  /** How many lanes may go. */
+  #openCount = 0;
   /** What a lane has got that had its turn last; others continue from about there. */
   #pass = 0;
   /** How many lanes have messages and wait for something that will be told; their time is `Infinity`. */
@@ -62,7 +64,7 @@ export class LaneTurns {
 
   /** How many lanes may go. */
   get openCount(): number {
-    return this.#open.reduce((sum, heap) => sum + (heap?.size ?? 0), 0);
+    return this.#openCount;
   }
 
   /** How many lanes have messages that may not go now. */
@@ -72,8 +74,7 @@ export class LaneTurns {
 
   /** Whether a lane may go. */
   get hasOpen(): boolean {
-    for (const heap of this.#open) if (heap !== undefined && heap.size > 0) return true;
-    return false;
+    return this.#openCount > 0;
   }
 
   /** Whether a lane without limits may go. */
@@ -84,12 +85,9 @@ export class LaneTurns {
     return false;
   }
 
-  /** Whether a lane is the only one that may go. */
-  isAlone(lane: Lane): boolean {
-    return this.#open.every((heap) =>
-      heap === undefined || heap.size === 0 || heap === lane.home
-    ) &&
-      lane.home?.size === 1;
+  /** Whether only one lane may go. */
+  get isAlone(): boolean {
+    return this.#openCount === 1;
   }
 
   /**
@@ -102,16 +100,18 @@ export class LaneTurns {
       lane.dueAt = 0;
       this.#blockedCount--;
     }
+    const { home } = lane;
+    const wasOpen = home !== undefined && home !== this.#timed && home !== this.#resting;
     if (lane.count > 0 && lane.room(now) >= 1) {
-      const { home } = lane;
-      const wasOpen = home !== undefined && home !== this.#timed && home !== this.#resting;
       this.#requireHeap(lane).put(lane);
+      if (!wasOpen) this.#openCount++;
       return !wasOpen;
     }
+    if (wasOpen) this.#openCount--;
     if (lane.count > 0) {
       this.#wait(this.#timed, lane, Math.max(lane.opensAt(now), now + PAUSE_MS_MIN));
     } else if (lane.isUnused && lane.restsAt > now) this.#wait(this.#resting, lane, lane.restsAt);
-    else lane.home?.remove(lane);
+    else home?.remove(lane);
     return false;
   }
 

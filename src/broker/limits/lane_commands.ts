@@ -115,9 +115,7 @@ function joinSettings(before: LaneSettings | undefined, given: LaneSettings): La
 }
 
 function checkSettings({ name, share }: Stream, lane: string): void {
-  let count = 0;
-  for (const { settings } of share.lanes?.table ?? []) if (settings !== undefined) count++;
-  if (count < SETTINGS_MAX) return;
+  if ((share.lanes?.settingsCount ?? 0) < SETTINGS_MAX) return;
   throw new BrokerError(
     "BAD_REQUEST",
     `Cannot set lane "${lane}" of "${name}": ${SETTINGS_MAX} lanes have settings, which is the limit`,

@@ -11,6 +11,8 @@ export class FewRuns {
   #firstId = 0;
   #count = 0;
   #runs: ReadyRuns | undefined;
+  /** The first messages of the list, if it was asked for since the last change. */
+  #head: ReadyRun | undefined;
   readonly #headStart: HeadStart;
 
   constructor(headStart: HeadStart) {
@@ -51,6 +53,7 @@ export class FewRuns {
       }
     }
     this.#requireRuns().giveBack({ firstId, count, attempts, priority });
+    this.#head = undefined;
   }
 
   remove(ranges: readonly IdRange[]): ReadyRun[] {
@@ -68,6 +71,7 @@ export class FewRuns {
       }
     }
     const removed = this.#requireRuns().remove(ranges);
+    this.#head = undefined;
     this.#shrink();
     return removed;
   }
@@ -75,23 +79,24 @@ export class FewRuns {
   removeAll(): ReadyRun[] {
     const removed = this.#runs?.removeAll() ?? this.list();
     this.#runs = undefined;
+    this.#head = undefined;
     this.#count = 0;
     return removed;
   }
 
   peek(): ReadyRun | undefined {
-    if (this.#runs !== undefined) return this.#runs.peek();
+    if (this.#runs !== undefined) return this.#head ??= this.#runs.peek();
     return this.#count === 0 ? undefined : this.#own();
   }
 
   /** The priority of the first message to go; there must be one. */
   get firstPriority(): number {
-    return this.#runs?.peek()?.priority ?? PRIORITY_DEFAULT;
+    return this.#runs === undefined ? PRIORITY_DEFAULT : this.peek()!.priority ?? PRIORITY_DEFAULT;
   }
 
   /** The id of the first message to go; there must be one. */
   get firstId(): number {
-    return this.#runs?.peek()?.firstId ?? this.#firstId;
+    return this.#runs === undefined ? this.#firstId : this.peek()!.firstId;
   }
 
   take(count: number): void {
@@ -101,6 +106,7 @@ export class FewRuns {
       return;
     }
     this.#runs.take(count);
+    this.#head = undefined;
     this.#shrink();
   }
 

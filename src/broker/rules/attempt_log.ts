@@ -20,7 +20,7 @@ export class AttemptLog {
     const { liveness, pending: { runs: [oldest] } } = follower;
     if (oldest === undefined || oldest.isBegun || oldest.firstTag === liveness.oldestTag) return;
     liveness.oldestTag = oldest.firstTag;
-    if (follower.reportsBegin || isSpared(splitByLane(oldest)[0]!)) return;
+    if (follower.reportsBegin || isFirstSpared(oldest)) return;
     this.#write(oldest, oldest.attempts, 1);
   }
 
@@ -28,6 +28,7 @@ export class AttemptLog {
   begin(run: PendingRun): void {
     if (run.isBegun) return;
     run.isBegun = true;
+    if (run.share.breakers === undefined) return this.#write(run, run.attempts);
     for (const part of splitByLane(run)) if (!isSpared(part)) this.#write(part, run.attempts);
   }
 
@@ -60,6 +61,11 @@ export class AttemptLog {
     const { share: { store: { number } }, firstId } = run;
     this.#commit({ type: "attempted", number, firstId, count, attempts });
   }
+}
+
+/** Whether the first of some deliveries is no attempt. */
+function isFirstSpared(run: PendingRun): boolean {
+  return run.share.breakers !== undefined && isSpared(splitByLane(run)[0]!);
 }
 
 /** Whether they are no attempts, since the breaker of their messages is open. */

@@ -178,9 +178,7 @@ export class Share implements TurnRules, LaneListener {
   setLanes(all: Iterable<readonly [string, LaneSettings | null]>, now: number): void {
     const lanes = this.requireLanes();
     for (const [name, settings] of all) {
-      const lane = lanes.table.require(name);
-      lane.change(settings ?? undefined, now);
-      lanes.place(lane);
+      lanes.set(lanes.table.require(name), settings ?? undefined, now);
     }
   }
 

@@ -9,7 +9,14 @@ import { unlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import process from "node:process";
 import { inspect } from "node:util";
-import { BrokerError, connect, ERROR_CODES, ping } from "@simplemq/simplemq";
+import {
+  BrokerError,
+  connect,
+  defineStream,
+  ERROR_CODES,
+  ping,
+  type StandardSchema,
+} from "@simplemq/simplemq";
 import { FrameWriter, writeControlFrame } from "@simplemq/simplemq/protocol";
 import { makeStream, readArgument, runCases, take, using } from "./cases.ts";
 
@@ -95,21 +102,50 @@ await runCases({
     });
   },
 
-  "of a key, one message at a time is delivered": async () => {
+  "of a key, one message at a time is in a handler": async () => {
     await using(connect({ port }), async (connection) => {
       await makeStream(connection, "keyed");
       const publisher = connection.publisher("keyed");
       await publisher.sendMessages([1, 2, 3], { key: "one" });
       const held: unknown[] = [];
-      const follower = connection.follower("keyed", { name: "keeper", prefetch: 10 });
-      for await (const message of follower.getMessages()) {
-        held.push(message.body);
-        const pel = await connection.cursor().getPel("keeper");
-        assert.equal(pel.length, 1);
-        await message.ack({ confirm: true });
-        if (held.length === 3) break;
-      }
+      let running = 0;
+      const follower = connection.follower<number>("keyed", { prefetch: 10 });
+      const work = follower.handle(async ({ body }) => {
+        assert.equal(++running, 1);
+        await new Promise((resolve) => setTimeout(resolve));
+        running--;
+        if (held.push(body) === 3) void work.close();
+      }, { concurrency: 5 });
+      await work.closed;
       assert.deepEqual(held, [1, 2, 3]);
+    });
+  },
+
+  "handlers and batches end messages, and a definition checks them": async () => {
+    await using(connect({ port }), async (connection) => {
+      await makeStream(connection, "rows");
+      const schema: StandardSchema<number> = {
+        "~standard": {
+          version: 1,
+          vendor: "test",
+          validate: (value) =>
+            typeof value === "number" ? { value } : { issues: [{ message: "no number" }] },
+        },
+      };
+      const rows = defineStream("rows", { schema });
+      await connection.publisher(rows).sendMessages([1, 2, 3]);
+      await connection.publisher("rows").sendMessages(["four", 5]);
+      await assert.rejects(() => connection.publisher(rows).sendMessage("x" as never), TypeError);
+      const seen: number[] = [];
+      const follower = connection.follower(rows);
+      const work = follower.handleBatches(({ bodies }) => {
+        seen.push(...bodies);
+        if (seen.length === 4) void work.close();
+      }, { size: 2 });
+      await work.closed;
+      assert.deepEqual(seen, [1, 2, 3, 5]);
+      const [dead] = await take(connection, "rows.dead", 1);
+      assert.deepEqual([dead!.body, dead!.deadLetter?.reasons], ["four", ["invalid: no number"]]);
     });
   },
 

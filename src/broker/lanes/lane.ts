@@ -129,6 +129,7 @@ export class Lane extends FewRuns {
 
   /** Notes that what holds for all lanes may have changed. */
   noteDefaults(now: number): void {
+    this.forgetHead();
     const { rate } = this;
     if (rate !== null) this.#fullAt = capEmpty(rate, this.#fullAt, now);
   }

@@ -99,6 +99,11 @@ export class FewRuns {
     return this.#runs === undefined ? this.#firstId : this.peek()!.firstId;
   }
 
+  /** Notes that what decides about the first message may have changed. */
+  forgetHead(): void {
+    this.#head = undefined;
+  }
+
   take(count: number): void {
     if (this.#runs === undefined) {
       this.#firstId += count;

@@ -166,7 +166,7 @@ export class Lane extends FewRuns {
     if (maxPending !== null && this.pendingCount >= maxPending) {
       return { why: `${this.pendingCount} of ${maxPending} pending`, opensAt: Infinity };
     }
-    if (this.heldUntil > now) return { why: "held back", opensAt: this.heldUntil };
+    if (this.heldUntil > now) return { why: "postponed", opensAt: this.heldUntil };
     const closed = this.gate?.explain(now);
     if (closed !== undefined || this.room(now) > 0) return closed;
     return { why: "rate", opensAt: this.opensAt(now) };

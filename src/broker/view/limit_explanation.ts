@@ -53,7 +53,7 @@ function tell({ why, opensAt }: GateNote, formatTime: (time: number) => string):
   const next = opensAt === Infinity ? "" : `next at ${formatTime(opensAt)}`;
   if (why === "rate") return `is held back by its rate: ${next}`;
   if (why === "paused") return "is paused";
-  if (why === "held back") return `is held back until a follower's time is over: ${next}`;
+  if (why === "postponed") return `is postponed until ${formatTime(opensAt)}`;
   if (why.endsWith("pending")) return `has ${why}`;
   return `is held back, since ${why}${next === "" ? "" : `: ${next}`}`;
 }

@@ -195,6 +195,11 @@ postponeTests.add("a follower can hold a whole lane, which stops no other", asyn
   await follower.ack(2, 3);
   await use.fence();
   assertEquals(follower.sink.texts, ["a1", "b1", "b2"]);
+  const at = new Date(use.clock.now + 5000).toISOString();
+  const sentences = (await use.engine.explain("orders")).join("\n");
+  assertStringIncludes(sentences, `Lane "a" is postponed until ${at}: 2 messages wait.`);
+  const { items: [lane] } = await use.engine.lanes.list("orders", { by: "name" });
+  assertEquals([lane!.name, lane!.limitedBy], ["a", "postponed"]);
   use.advance(4999);
   await use.fence();
   assertEquals(follower.sink.messages.length, 3);

@@ -260,7 +260,7 @@ export const malformedFrames:
     ],
     [
       "credit with more behind it",
-      frameOf(FrameType.credit, ...u32(1), ...u32(1), ...u32(1), 0),
+      frameOf(FrameType.credit, ...u32(1), ...u32(1), ...u32(1), ...u32(1), 0),
       "1 bytes are left",
     ],
     ["a reply that is cut short", frameOf(FrameType.reply, ...u32(0), 8, 0x24), "has 8 bytes"],

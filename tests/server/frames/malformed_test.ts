@@ -69,7 +69,7 @@ Deno.test("malformed: every frame type that clients do not send is an UNKNOWN_FR
       FrameType.openPublisher,
       ...[FrameType.closePublisher, FrameType.publish, FrameType.openFollower],
       ...[FrameType.closeFollower, FrameType.credit],
-      ...[FrameType.ack, FrameType.release, FrameType.begin],
+      ...[FrameType.ack, FrameType.release, FrameType.begin, FrameType.beginBatch],
       ...[FrameType.nack, FrameType.reject, FrameType.extend],
       ...[FrameType.openReplies, FrameType.reply],
     ]);

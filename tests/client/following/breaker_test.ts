@@ -22,7 +22,8 @@ Deno.test("a follower is told of its stream's breaker, also one that comes meanw
   await using other = await broker.connect();
   const cursor = connection.cursor();
   await cursor.createStream("calls", { breaker: { failures: 2, openMs: 1000 }, backoffMs: [0] });
-  await connection.publisher("calls").sendMessages([1, 2, 3, 4, 5]);
+  // One at first: whether another one overtakes it at its return is nobody's business here.
+  await connection.publisher("calls").sendMessage(1);
   const told = watch(connection);
   const late = watch(other);
   const follower = connection.follower<number>("calls", { name: "caller" });
@@ -33,6 +34,7 @@ Deno.test("a follower is told of its stream's breaker, also one that comes meanw
   }
   const { breaker } = await cursor.getStream("calls");
   assertEquals([breaker?.failed, breaker?.reason], [2, "ECONNREFUSED"]);
+  await connection.publisher("calls").sendMessages([2, 3, 4, 5]);
   const next = loop.next();
   const lateNext = other.follower<number>("calls", { name: "late" }).getMessages().next();
   await until("the second one is told", () => late.length === 1);

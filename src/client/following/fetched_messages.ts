@@ -44,6 +44,10 @@ class FetchedBatch {
     return hasKeys(this.#batch.bytes, this.#offset, this.left);
   }
 
+  get nextHasKey(): boolean {
+    return findEntryKey(this.#batch.bytes, this.#offset) > 0;
+  }
+
   has(tag: number): boolean {
     return tag >= this.nextTag && tag < this.nextTag + this.left;
   }
@@ -102,6 +106,11 @@ export class FetchedMessages {
     this.#shared.set(buffer.subarray(start, end), offset);
     this.#sharedBytes += size;
     this.#batches.push(new FetchedBatch({ ...batch, bytes: this.#shared }, first, offset));
+  }
+
+  /** Whether the next message has a key; there must be one. */
+  get nextHasKey(): boolean {
+    return this.#batches[this.#head]!.nextHasKey;
   }
 
   /** Takes the next message; there must be one. */

@@ -104,7 +104,8 @@ export class KeyOrder {
     }
     this.#track();
     while (fetched.count > 0) {
-      if (this.#sort(fetched.take())) return true;
+      // What has no key need not be looked at more closely.
+      if (!fetched.nextHasKey || this.#sort(fetched.take())) return true;
     }
     return false;
   }

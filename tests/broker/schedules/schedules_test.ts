@@ -4,8 +4,8 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { BrokerError, decodeBatch } from "../../../protocol.ts";
+import { assert, assertEquals } from "@std/assert";
+import { decodeBatch } from "../../../protocol.ts";
 import { DAY, entryOf, HOUR, ScheduledBroker, SECOND } from "./scheduled_broker.ts";
 
 Deno.test("a schedule stores a message at each of its dates", async () => {

@@ -14,6 +14,7 @@ const coalesce = {
   whileWorked: "wait",
 } as const;
 const headers = { colour: "red" };
+const redrives = { count: 1, firstId: 1, firstAt: 1 };
 
 Deno.test("toPlainBatch() leaves lanes and coalesce ids out, and nothing else", () => {
   const wishes = { key: "k", dedupId: "d", ttlMs: 5, priority: 7 };
@@ -37,8 +38,8 @@ Deno.test("toPlainBatch() leaves lanes and coalesce ids out, and nothing else", 
 Deno.test("copyWithStory() keeps the lane, and not the coalesce id", () => {
   const wishes = { key: "k", lane: "acme", coalesce };
   const batch = encodeBatch([{ kind: BodyKind.text, body, headers, wishes }]);
-  const copy = copyWithStory(batch.buffer, 0, { redrives: 1 });
-  assertEquals(readProperties(copy, 0), { key: "k", redrives: 1, lane: "acme" });
+  const copy = copyWithStory(batch.buffer, 0, { redrives });
+  assertEquals(readProperties(copy, 0), { key: "k", redrives, lane: "acme" });
   const [message] = decodeBatch({ count: 1, buffer: copy, start: 0, end: copy.length });
   assertEquals([message?.headers, message?.body], [headers, body]);
 });

@@ -287,6 +287,7 @@ for (const code of ["SHUTTING_DOWN", "STALE_DELIVERY"] as const) {
         extend: () => {},
         release: () => {},
         begin: () => {},
+        beginBatch: () => {},
         attach: () => true,
         setFilter: () => {},
         forbid: () => {},

@@ -15,6 +15,7 @@ import {
   type ParkingListener,
 } from "./parked_messages.ts";
 import type { ReadyRun } from "./ready_runs.ts";
+import { RestoredHolders } from "./restored_holders.ts";
 
 /** The part of a batch that may be delivered although messages have keys. */
 export interface AdmittedPart {
@@ -23,9 +24,6 @@ export interface AdmittedPart {
   /** The messages that may be delivered; none if `count` is 0. */
   readonly batch: MessageBatch;
 }
-
-/** The most messages that come back together and are given out together, of one key. */
-const BACK_MAX = 128;
 
 /** Room for more keys is given back when none is held. */
 const KEPT_MAX = 1024;
@@ -61,6 +59,8 @@ export class Keys {
   readonly #parked: ParkedMessages;
   /** Those of the holders that no follower has: they are ready or held back, or on their way elsewhere. */
   readonly #back = new Set<number>();
+  /** Those of them that were not delivered since the broker's start. */
+  readonly #restored = new RestoredHolders();
   /** The holders of each key that has more than one, by its number. */
   readonly #loans: (Loan | undefined)[] = [];
   /** To whom each key is lent. */
@@ -135,32 +135,26 @@ export class Keys {
     return { parkedCount, batch: { count, buffer, start, end: offset } };
   }
 
-  /**
-   * Gives a message that was worked on before the broker's start its key, behind those that have it already.
-   * They come by id.
-   */
+  /** Gives a message that was worked on before the start its key, behind those that have it; they come by id. */
   restore(id: number, { buffer, start }: MessageBatch): void {
     const key = this.#table.requireOf(buffer, start);
     if (key === 0) return;
     const holder = this.#table.holderOf(key);
     this.#held.set(id, key);
     this.#back.add(id);
+    this.#restored.add(id, buffer, start);
     if (holder === 0) this.#table.hold(key, id);
     else (this.#loans[key] ??= new Loan(holder, 0)).push(id);
   }
 
-  /**
-   * Takes the keys away from messages that are gone; none of them is parked.
-   *
-   * @returns The messages that hold the keys now, and are ready.
-   */
+  /** Takes keys away from messages that are gone, none of them parked; returns those that are ready now. */
   release({ firstId, count }: IdRange): ReadyRun[] {
     const freed: ReadyRun[] = [];
     if (this.#held.count === 0) return freed;
     for (let id = firstId; id < firstId + count; id++) {
       const key = this.#held.delete(id);
       if (key === 0) continue;
-      const isBack = this.#back.size > 0 && this.#back.delete(id);
+      const isBack = this.#back.size > 0 && this.#endBack(id);
       const loan = this.#loans[key];
       if (loan !== undefined) {
         loan.remove(id);
@@ -220,7 +214,7 @@ export class Keys {
       }
       if (attempts === 0 && loan.last === id && loan.first !== id) {
         this.#held.delete(id);
-        this.#back.delete(id);
+        this.#endBack(id);
         loan.remove(id);
       }
       this.#park(key, { ...run, firstId: id, count: 1 });
@@ -304,6 +298,7 @@ export class Keys {
     const key = this.#table.requireOf(buffer, offset);
     if (key === 0) return 0;
     if (findEntryCoalesceId(buffer, offset) !== 0) this.#endLending(key);
+    if (id < this.#restored.lastId) this.#goBeforeRestored(key, id, buffer, offset);
     const holder = this.#table.holderOf(key);
     const loan = this.#loans[key];
     if (holder === 0) {
@@ -314,13 +309,31 @@ export class Keys {
         if (loan.outCount > 0) return key;
         loan.outCount = loan.givenCount = 1;
       }
-      this.#back.delete(id);
+      this.#endBack(id);
     } else return this.#extend(key, id, priority, borrower) ? 0 : key;
     if (borrower.ordersKeys && !this.#unlent.has(key)) {
       this.#borrowers[key] = borrower;
       if (this.#parked.countOf(key) > 0) borrower.owe(key);
     }
     return 0;
+  }
+
+  /** Lets a message hold its key in front of those that hold it since the start, if it goes before them. */
+  #goBeforeRestored(key: number, id: number, buffer: Uint8Array, offset: number): void {
+    const holder = this.#table.holderOf(key);
+    if (holder === 0 || this.#held.has(id) || this.#unlent.has(key)) return;
+    const loan = this.#loans[key] ?? new Loan(holder, 0);
+    if (!loan.insert(id, (one) => this.#restored.isBehind(one, id, buffer, offset))) return;
+    this.#loans[key] = loan;
+    this.#table.hold(key, loan.first);
+    this.#held.set(id, key);
+    this.#back.add(id);
+  }
+
+  /** Notes that a message is delivered again, or gone; returns whether no follower had it. */
+  #endBack(id: number): boolean {
+    this.#restored.delete(id);
+    return this.#back.delete(id);
   }
 
   /** No follower gets several messages of a key at once from now on: at most one of a coalescing id is out. */
@@ -337,10 +350,10 @@ export class Keys {
     let loan = this.#loans[key];
     if (loan !== undefined && loan.outCount < loan.size) {
       // What came back together goes in its order, and nothing else before it.
-      if (!this.#isNextBack(loan, id)) return false;
-      this.#back.delete(id);
+      if (!loan.isNext(id, this.#back)) return false;
+      this.#endBack(id);
     } else {
-      if (!this.#isFirst(key, id, priority)) return false;
+      if (!this.#parked.isBefore(key, id, priority)) return false;
       loan ??= this.#loans[key] = new Loan(this.#table.holderOf(key), 1);
       loan.push(id);
       this.#held.set(id, key);
@@ -348,21 +361,6 @@ export class Keys {
     loan.outCount++;
     loan.givenCount++;
     return true;
-  }
-
-  /** Whether a message goes before all that are parked for its key. */
-  #isFirst(key: number, id: number, priority: number): boolean {
-    const first = this.#parked.peek(key);
-    if (first === undefined) return true;
-    const rank = first.priority ?? PRIORITY_DEFAULT;
-    return priority > rank || (priority === rank && id < first.firstId);
-  }
-
-  /** Whether a message is the first of those that came back, and only these are behind it. */
-  #isNextBack(loan: Loan, id: number): boolean {
-    const { outCount } = loan;
-    if (outCount > BACK_MAX || loan.at(outCount) !== id) return false;
-    return loan.listFirst(outCount).every((one) => !this.#back.has(one));
   }
 
   /** Has the first of a key's holders go next, if no follower has one; returns it if it was parked. */

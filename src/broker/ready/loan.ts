@@ -6,6 +6,9 @@ import type { Borrower } from "./borrower.ts";
  */
 const GIVEN_MAX = 128;
 
+/** The most messages that come back together and are given out together. */
+const BACK_MAX = 128;
+
 /** Ids in front of the first one are dropped when there are more of them than this, and than of the others. */
 const GONE_MAX = 64;
 
@@ -51,9 +54,22 @@ export class Loan {
     return this.#ids[this.#at + index];
   }
 
-  /** The first ones. */
-  listFirst(count: number): number[] {
-    return this.#ids.slice(this.#at, this.#at + count);
+  /**
+   * Whether a message is the first of those that came back, and only these are behind it.
+   *
+   * @param back The messages that no follower has.
+   */
+  isNext(id: number, back: ReadonlySet<number>): boolean {
+    const { outCount } = this;
+    if (outCount > BACK_MAX || this.at(outCount) !== id) return false;
+    return this.#ids.slice(this.#at, this.#at + outCount).every((one) => !back.has(one));
+  }
+
+  /** Puts a message in front of the first one that is behind it; returns whether there is one. */
+  insert(id: number, isBehind: (other: number) => boolean): boolean {
+    const index = this.#ids.findIndex((other, index) => index >= this.#at && isBehind(other));
+    if (index >= 0) this.#ids.splice(index, 0, id);
+    return index >= 0;
   }
 
   /** Those behind a message. */

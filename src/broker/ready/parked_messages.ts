@@ -1,3 +1,4 @@
+import { PRIORITY_DEFAULT } from "../../protocol/messages/entry.ts";
 import { byFirstId, type IdRange } from "../collections/id_ranges.ts";
 import { IdBits } from "../collections/id_bits.ts";
 import { type ReadyRun, ReadyRuns } from "./ready_runs.ts";
@@ -66,9 +67,12 @@ export class ParkedMessages {
     return this.#count === 0 ? 0 : this.#byKey.get(key)?.count ?? 0;
   }
 
-  /** The run that begins with the next message of a key; undefined if there is none. */
-  peek(key: number): ReadyRun | undefined {
-    return this.#count === 0 ? undefined : this.#byKey.get(key)?.peek();
+  /** Whether a message goes before all that are here of its key. */
+  isBefore(key: number, id: number, priority: number): boolean {
+    const first = this.#count === 0 ? undefined : this.#byKey.get(key)?.peek();
+    if (first === undefined) return true;
+    const rank = first.priority ?? PRIORITY_DEFAULT;
+    return priority > rank || (priority === rank && id < first.firstId);
   }
 
   /** Those in a range of ids that were delivered before. */

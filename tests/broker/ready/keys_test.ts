@@ -191,13 +191,31 @@ Deno.test("Keys.restore() lets messages hold their keys, one behind the other", 
   keys.restore(4, batchWith(["a"]));
   keys.restore(5, batchWith([undefined]));
   assertEquals(keys.heldCount, 1);
-  assertEquals(admit(keys, 1, ["a", "b"]), [1, 1]);
+  assertEquals(admit(keys, 6, ["a", "b"]), [1, 1]);
   assertEquals(
     keys.release({ firstId: 3, count: 1 }),
     [],
     "the next one that was worked on has it",
   );
-  assertEquals(keys.release({ firstId: 4, count: 1 }).map(({ firstId }) => firstId), [1]);
+  assertEquals(keys.release({ firstId: 4, count: 1 }).map(({ firstId }) => firstId), [6]);
+});
+
+Deno.test("Keys.restore(): what came before a message in its batch still goes before it", () => {
+  const keys = new Keys();
+  // Out of the midst of a batch of 1 to 5.
+  keys.restore(3, batchWith(["a"]));
+  keys.restore(5, batchWith(["a"], 9));
+  assertEquals(admit(keys, 1, ["a"]), [0, 1]);
+  assertEquals(admit(keys, 2, ["a"]), [1, 0], "one at a time");
+  assertEquals(admit(keys, 4, ["a"]), [1, 0], "the other one has a higher priority");
+  const next = (id: number) => keys.release({ firstId: id, count: 1 }).map((run) => run.firstId);
+  assertEquals(next(1), [2]);
+  assertEquals(admit(keys, 2, ["a"]), [0, 1]);
+  assertEquals(next(2), [], "what was restored is ready or held back already");
+  assertEquals(admit(keys, 3, ["a"]), [0, 1]);
+  assertEquals(next(3), []);
+  assertEquals(admit(keys, 5, ["a"]), [0, 1]);
+  assertEquals([next(5), next(4), keys.heldCount, keys.parkedCount], [[4], [], 0, 0]);
 });
 
 /** A message, as the model knows it. */
@@ -348,7 +366,9 @@ Deno.test("Keys are held and waited for as in a plain model (random)", () => {
           const isRestored = pick % 8 === 0;
           for (const key of names.slice(0, isRestored ? 1 : undefined)) {
             const message = { id: run.nextId++, key, priority, attempts: isRestored ? 1 : 0 };
-            if (isRestored && (key === undefined || !run.holders.has(key))) run.restore(message);
+            // At a start, nothing was ready before.
+            const isFree = !run.ready.some((other) => other.key === key) && !run.holders.has(key!);
+            if (isRestored && (key === undefined || isFree)) run.restore(message);
             else run.ready.push(message);
           }
           run.ready.sort(byRank);

@@ -172,6 +172,8 @@ export class KeyStory {
       }
     }
     for (const { port } of this.#clients) port.close();
+    // A message that is rejected is there until it is stored among the dead letters.
+    await use.fence();
     assertEquals(await use.counts(STREAM), [0, 0, 0], this.#about);
   }
 

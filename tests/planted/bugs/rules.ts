@@ -1,6 +1,6 @@
 import { type PlantedBug, SIMULATION, tests } from "../planted_bug.ts";
 
-/** Bugs of the rules: publishing, deliveries, dead letters, time. */
+/** Bugs of the rules: publishing, deliveries, dead letters, time, schedules, breakers, lanes. */
 export const RULES_BUGS: readonly PlantedBug[] = [
   {
     what: "a batch is confirmed when it is decided about",
@@ -31,7 +31,7 @@ export const RULES_BUGS: readonly PlantedBug[] = [
     what: "that messages were worked on is not written down",
     file: "src/broker/rules/attempt_log.ts",
     from: "    liveness.oldestTag = oldest.firstTag;\n" +
-      "    if (follower.reportsBegin || isSpared(splitByLane(oldest)[0]!)) return;\n" +
+      "    if (follower.reportsBegin || isFirstSpared(oldest)) return;\n" +
       "    this.#write(oldest, oldest.attempts, 1);\n",
     to: "    liveness.oldestTag = oldest.firstTag;\n",
     found: tests("engine/journal/recovery/restart_test.ts", "broker"),
@@ -39,8 +39,8 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   {
     what: "what no handler has had counts as an attempt when the broker is killed",
     file: "src/broker/rules/attempt_log.ts",
-    from: "if (follower.reportsBegin || isSpared(splitByLane(oldest)[0]!)) return;",
-    to: "if (isSpared(splitByLane(oldest)[0]!)) return;",
+    from: "if (follower.reportsBegin || isFirstSpared(oldest)) return;",
+    to: "if (isFirstSpared(oldest)) return;",
     found: tests("engine/journal_conformance_test.ts"),
   },
   {
@@ -205,5 +205,48 @@ export const RULES_BUGS: readonly PlantedBug[] = [
       "    // Also if it is gone: that may not be durable yet.\n    await this.#context.whenDurable();\n",
     to: "",
     found: tests("engine/model/cancel_race_test.ts"),
+  },
+  {
+    what: "a schedule's message is stored without the date at which the schedule goes on",
+    file: "src/broker/events/message_record.ts",
+    from: "readJson(meta, streamsEnd) as PublishedNotes",
+    to: "{ ...readJson(meta, streamsEnd) as PublishedNotes, schedule: undefined }",
+    found: tests("engine/replicated/takeovers/schedule_takeover_test.ts"),
+  },
+  {
+    what: "a schedule stores one message more than its limit",
+    file: "src/broker/schedules/schedule_clock.ts",
+    from: "limit !== null && count + 1 >= limit;",
+    to: "limit !== null && count >= limit;",
+    found: tests("broker/schedules/schedules_test.ts"),
+  },
+  {
+    what: "an attempt is counted while the breaker is open",
+    file: "src/broker/rules/breakers.ts",
+    from: "if (!breaker.isProbe(deliveredAt)) return 0;",
+    to: "if (!breaker.isProbe(deliveredAt)) return undefined;",
+    found: tests("engine/memory_test.ts"),
+  },
+  {
+    what: "a probe of a breaker that has left its follower is on its way for ever",
+    file: "src/broker/breaker/breaker.ts",
+    from: "    this.#isProbing = false;\n    this.#owner.noteProbeEnd(this);\n",
+    to: "    this.#owner.noteProbeEnd(this);\n",
+    found: tests("broker/breaker/breaker_test.ts"),
+  },
+  {
+    what: "how often a message was postponed is not kept over a restart",
+    file: "src/broker/events/event_codec.ts",
+    from: "priority: undefined, lane: undefined, failure: trimmed };",
+    to:
+      "priority: undefined, lane: undefined, failure: { ...trimmed, postponements: undefined } };",
+    found: tests("engine/journal_conformance_test.ts"),
+  },
+  {
+    what: "both halves of a batch keep the lanes of the whole run",
+    file: "src/broker/share/begun_batch.ts",
+    from: "{ ...run, ...rest, lanes: run.lanes?.slice(count) }",
+    to: "{ ...run, ...rest }",
+    found: tests("broker/share/halves_test.ts"),
   },
 ];

@@ -1,4 +1,15 @@
 import { SPAN_MS_MAX, STREAM_NAME_RULE } from "../limits.ts";
+import {
+  type Check,
+  checkBreaker,
+  checkLaneLimits,
+  checkRate,
+  describeMistake,
+  hintAt,
+  LIMIT_COUNT_MAX,
+  orNull,
+  whole,
+} from "./limit_options.ts";
 
 /** The options of a stream. */
 export interface StreamOptions {
@@ -198,9 +209,6 @@ export type StreamOptionsInput = { readonly [Key in keyof StreamOptions]?: Strea
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** The highest limit of messages that followers hold, or that a lane has. */
-export const LIMIT_COUNT_MAX = 1_000_000_000;
-
 /** The least `ackTimeoutMs`. */
 const ACK_TIMEOUT_MS_MIN = 100;
 
@@ -228,9 +236,6 @@ export function deadNameOf(stream: string): string {
 export function isDeadName(stream: string): boolean {
   return stream.endsWith(DEAD_SUFFIX);
 }
-
-/** Returns the allowed values, if a value is not one of them. */
-type Check = (value: unknown) => string | undefined;
 
 const CHECKS: { readonly [Key in keyof StreamOptions]: Check } = {
   ackTimeoutMs: whole(ACK_TIMEOUT_MS_MIN, SPAN_MS_MAX),
@@ -260,64 +265,6 @@ const CHECKS: { readonly [Key in keyof StreamOptions]: Check } = {
   priorityAgingMs: orNull(whole(100, SPAN_MS_MAX)),
   breaker: orNull(checkBreaker),
 };
-
-/** Checks a rate; returns what is allowed if it is none. */
-export function checkRate(value: unknown): string | undefined {
-  const isRate = hasOnly(value, ["count", "perMs"]) && isWithin(value.count, 1, 1_000_000) &&
-    isWithin(value.perMs, 1, DAY_MS);
-  return isRate ? undefined : `{ count: 1 to 1000000, perMs: 1 to ${DAY_MS} }`;
-}
-
-function checkLaneLimits(value: unknown): string | undefined {
-  const isLimits = hasOnly(value, ["maxPending", "rate", "maxMessages"]) &&
-    [value.maxPending, value.maxMessages].every((one) =>
-      isAbsent(one) || isWithin(one, 1, LIMIT_COUNT_MAX)
-    ) &&
-    (isAbsent(value.rate) || checkRate(value.rate) === undefined);
-  if (isLimits) return undefined;
-  return `{ maxPending, rate, maxMessages }, each one null or a limit: 1 to ${LIMIT_COUNT_MAX}, rate ${
-    checkRate(0)
-  }`;
-}
-
-function checkBreaker(value: unknown): string | undefined {
-  const isBreaker = hasOnly(value, ["failures", "withinMs", "share", "openMs", "of"]) &&
-    isWithin(value.failures, 1, 10_000) &&
-    [value.withinMs, value.openMs].every((ms) => ms === undefined || isWithin(ms, 100, DAY_MS)) &&
-    (value.share === undefined ||
-      typeof value.share === "number" && value.share > 0 && value.share <= 1) &&
-    [undefined, "stream", "lane"].includes(value.of as string | undefined);
-  if (isBreaker) return undefined;
-  return `{ failures: 1 to 10000, withinMs: 100 to ${DAY_MS}, share: above 0 to 1, ` +
-    `openMs: 100 to ${DAY_MS}, of: "stream" or "lane" }`;
-}
-
-function hasOnly(value: unknown, names: readonly string[]): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) &&
-    Object.keys(value).every((name) => names.includes(name));
-}
-
-function isWithin(value: unknown, low: number, high: number): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= low && (value as number) <= high;
-}
-
-function isAbsent(value: unknown): boolean {
-  return value === undefined || value === null;
-}
-
-function whole(low: number, high: number): Check {
-  return (value) =>
-    Number.isSafeInteger(value) && (value as number) >= low && (value as number) <= high
-      ? undefined
-      : `a whole number from ${low} to ${high}`;
-}
-
-function orNull(check: Check): Check {
-  return (value) => {
-    const mistake = value === null ? undefined : check(value);
-    return mistake === undefined ? undefined : `null, or ${mistake}`;
-  };
-}
 
 function flag(value: unknown): string | undefined {
   return typeof value === "boolean" ? undefined : "true or false";
@@ -367,13 +314,11 @@ export function findStreamOptionsMistake(options: unknown): string | undefined {
   }
   for (const [key, value] of Object.entries(options)) {
     if (!Object.hasOwn(CHECKS, key)) {
-      return `there is no option "${key}" of a stream: there are ${Object.keys(CHECKS).join(", ")}`;
+      return `there is no option "${key}" of a stream: ${hintAt(key, Object.keys(CHECKS))}`;
     }
     if (value === undefined) continue;
-    const allowed = CHECKS[key as keyof StreamOptions](value);
-    if (allowed !== undefined) {
-      return `option "${key}" is ${allowed}, found ${JSON.stringify(value)}`;
-    }
+    const mistake = describeMistake(key, value, CHECKS[key as keyof StreamOptions]);
+    if (mistake !== undefined) return mistake;
   }
   return undefined;
 }

@@ -8,6 +8,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { SPAN_MS_MAX } from "../../../protocol.ts";
 import { findStreamNameMistake } from "../../../src/protocol/limits.ts";
+import { LIMIT_COUNT_MAX } from "../../../src/protocol/messages/limit_options.ts";
 import {
   BACKOFF_COUNT_MAX,
   deadNameOf,
@@ -15,7 +16,6 @@ import {
   DELIVERIES_MAX,
   findStreamOptionsMistake,
   isDeadName,
-  LIMIT_COUNT_MAX,
   STREAM_OPTIONS_DEFAULT,
 } from "../../../src/protocol/messages/stream_options.ts";
 import { plain } from "../../support/wire/arbitraries.ts";
@@ -93,16 +93,12 @@ Deno.test("findStreamOptionsMistake() names the option and what is allowed", () 
     ["maxBytes", [0, NaN, {}], "null, or a whole number from 1"],
     ["overflow", ["drop", "", null, 1], `"reject" or "drop-oldest"`],
     ["maxPending", [0, LIMIT_COUNT_MAX + 1, "5"], "null, or a whole number from 1"],
-    ["rate", [5, {}, { count: 0, perMs: 1 }, { count: 1, perMs: 1, x: 1 }, []], "null, or { count"],
-    ["laneLimits", [1, { maxPending: 0 }, { rate: {} }, { weight: 1 }], "null, or { maxPending"],
+    ["rate", [5, []], "null, or { count"],
+    ["laneLimits", [1, "acme"], "null, or { maxPending"],
     ["priorityAcross", [0, null, "no"], "true or false"],
     ["sharedLimit", ["", "$x", 5, "a b"], "null, or a name as of a stream"],
     ["priorityAgingMs", [99, 0.5, "1000"], "null, or a whole number from 100"],
-    [
-      "breaker",
-      [{}, { failures: 0 }, { failures: 1, share: 0 }, { failures: 1, of: "key" }],
-      "null, or { failures",
-    ],
+    ["breaker", [3, true, []], "null, or { failures"],
   ];
   assertEquals(mistakes.map(([key]) => key), Object.keys(STREAM_OPTIONS_DEFAULT));
   for (const [key, values, tells] of mistakes) {
@@ -112,6 +108,54 @@ Deno.test("findStreamOptionsMistake() names the option and what is allowed", () 
       assertStringIncludes(mistake, tells);
     }
   }
+});
+
+Deno.test("findStreamOptionsMistake() names the field of an option, and what is allowed for it", () => {
+  const count = "a whole number from 1 to 1000000";
+  const limit = `null, or a whole number from 1 to ${LIMIT_COUNT_MAX}`;
+  for (
+    const [given, mistake] of [
+      [{ rate: {} }, `option "rate.count" is missing: it is ${count}`],
+      [{ rate: { count: 0, perMs: 1 } }, `option "rate.count" is ${count}, found 0`],
+      [
+        { rate: { count: 1, perMs: 1, burst: 2 } },
+        'option "rate" has no "burst": there are count, perMs',
+      ],
+      [{ laneLimits: { maxPending: 0 } }, `option "laneLimits.maxPending" is ${limit}, found 0`],
+      [
+        { laneLimits: { maxMesages: 1 } },
+        'option "laneLimits" has no "maxMesages": is maxMessages meant?',
+      ],
+      [
+        { laneLimits: { rate: { count: 1 } } },
+        'option "laneLimits.rate.perMs" is missing: it is a whole number from 1 to 86400000',
+      ],
+      [
+        { laneLimits: { rate: 5 } },
+        'option "laneLimits.rate" is null, or { count: 1 to 1000000, perMs: 1 to 86400000 }, found 5',
+      ],
+      [
+        { breaker: {} },
+        'option "breaker.failures" is missing: it is a whole number from 1 to 10000',
+      ],
+      [
+        { breaker: { failures: 1, share: 2 } },
+        'option "breaker.share" is a number above 0, at most 1, found 2',
+      ],
+      [
+        { breaker: { failures: 1, of: "key" } },
+        'option "breaker.of" is "stream" or "lane", found "key"',
+      ],
+      [
+        { breaker: { failures: 1, openMs: null } },
+        'option "breaker.openMs" is a whole number from 100 to 86400000, found null',
+      ],
+      [
+        { maxDeliverys: 1 },
+        'there is no option "maxDeliverys" of a stream: is maxDeliveries meant?',
+      ],
+    ] as const
+  ) assertEquals(findStreamOptionsMistake(given), mistake);
 });
 
 Deno.test("findStreamOptionsMistake() refuses options that there are not, and what is no object", () => {

@@ -35,12 +35,14 @@ export const peek: CommandBody = {
       const rows = await peekMany(cursor, stream, { from, limit }, signal);
       const none = from > 1 ? `There is no message from ${from} on.` : "The stream is empty.";
       const now = context.now();
-      const columns = COLUMNS.toSpliced(1, 0, {
+      const age: Column<PeekedMessage> = {
         title: "age",
         kind: "span",
         // Clocks differ.
         read: ({ storedAt }) => storedAt && Math.max(0, now - storedAt),
-      });
+      };
+      const hasLanes = rows.some(({ lane }) => lane !== undefined);
+      const columns = COLUMNS.toSpliced(-1, 0, ...hasLanes ? [LANE] : []).toSpliced(1, 0, age);
       printList({ rows, columns, none, toJson }, args, context);
     });
   },
@@ -53,6 +55,9 @@ const COLUMNS: readonly Column<PeekedMessage>[] = [
   { title: "key", read: ({ key }) => key },
   { title: "body", read: ({ body }) => shortBody(body) },
 ];
+
+/** Shown only if a message has one. */
+const LANE: Column<PeekedMessage> = { title: "lane", read: ({ lane }) => lane };
 
 /** The beginning of a body, for a column. */
 export function shortBody(body: unknown): string {

@@ -231,6 +231,9 @@ Deno.test("peek and get: messages in any state, cut for people and whole for pro
   assertMatch(await use.fail(7, "get orders 99"), /MESSAGE_NOT_FOUND/);
   await use.connection.publisher("orders").sendMessage(new Uint8Array([1, 2, 255]));
   assertStringIncludes(await use.print("get orders 4"), "3 bytes: AQL/");
+  await use.print("publish orders five --lane acme");
+  const withLane = await use.print("peek orders --from 4");
+  assertMatch(withLane, / KEY +LANE +BODY\n 4 .*AQL\/\n 5 .* acme +five\n$/);
 });
 
 Deno.test("messages for programs: bytes, text and JSON that look alike are told apart", async () => {

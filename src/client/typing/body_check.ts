@@ -1,10 +1,14 @@
 import { DeliveredMessage } from "../deliveries/delivered_message.ts";
+import type { Message } from "../deliveries/message.ts";
 import { describeIssue, InvalidBodyError } from "./invalid_body_error.ts";
 import type { SchemaIssue, StandardSchema, StandardSchemaResult } from "./standard_schema.ts";
 import type { StreamDefinition } from "./stream_definition.ts";
 
 /** The header of a definition's name and version. */
 export const SCHEMA_HEADER = "schema";
+
+/** How much of a foreign header is told: reasons are short. */
+const MARK_LENGTH_MAX = 64;
 
 /** What is wrong with a body; `undefined` if nothing is. */
 export type BodyFault = InvalidBodyError | undefined;
@@ -42,6 +46,25 @@ export class BodyCheck {
     return upgraded.error === undefined
       ? this.#judge(message, upgraded.value)
       : fail(upgraded.error);
+  }
+
+  /** The reason that is kept with a dead letter. */
+  describeFault(
+    { issues }: InvalidBodyError,
+    { headers }: Pick<Message<never>, "headers">,
+  ): string {
+    const found = headers[SCHEMA_HEADER];
+    const origin = found === undefined || this.#knows(found)
+      ? ""
+      : `message is of ${found.slice(0, MARK_LENGTH_MAX)}, this program knows ${this.mark}: `;
+    return `invalid: ${origin}${describeIssue(issues[0])}`;
+  }
+
+  /** Whether a header names this definition, in the present version or an earlier one. */
+  #knows(header: string): boolean {
+    if (header === this.mark) return true;
+    const { name, version } = this.#definition;
+    return header.startsWith(`${name}@`) && Number(header.slice(name.length + 1)) < version;
   }
 
   #judge(message: DeliveredMessage, body: unknown): BodyFault | Promise<BodyFault> {
@@ -97,11 +120,6 @@ export function checkReply<Output>(
     if (result.issues === undefined) return result.value;
     throw new InvalidBodyError("Cannot read a reply", result.issues);
   });
-}
-
-/** The reason that is kept with a dead letter. */
-export function describeFault({ issues }: InvalidBodyError): string {
-  return `invalid: ${describeIssue(issues[0])}`;
 }
 
 function ask<Output, Answer>(

@@ -10,7 +10,7 @@ import type { Handling } from "../handling/handling.ts";
 import { Reject } from "../handling/reject.ts";
 import type { Bind } from "../member/bind.ts";
 import type { CallOptions, CloseOptions } from "../member/call_options.ts";
-import { BodyCheck, type BodyFault, describeFault } from "./body_check.ts";
+import { BodyCheck, type BodyFault } from "./body_check.ts";
 import type { StreamDefinition } from "./stream_definition.ts";
 
 /** A follower that checks each body before it hands the message out. */
@@ -49,7 +49,7 @@ export class CheckedFollower implements Follower<never> {
     checkHandler(handler, "Cannot handle messages");
     const handleChecked = (message: Message<never>) => {
       const judge = (fault: BodyFault) => {
-        if (fault !== undefined) failIfMeant(fault, this.#check);
+        if (fault !== undefined) failIfMeant(fault, this.#check, message);
         return handler(message);
       };
       const fault = this.#check.checkReceived(message as unknown as DeliveredMessage);
@@ -115,9 +115,14 @@ export class CheckedFollower implements Follower<never> {
 }
 
 /** Lets a handler's attempt fail as the definition says; returns if the message is handed out as it came. */
-function failIfMeant(fault: NonNullable<BodyFault>, { definition }: BodyCheck): void {
-  if (definition.onInvalid === "reject") throw new Reject(describeFault(fault));
-  if (definition.onInvalid === "throw") throw fault;
+function failIfMeant(
+  fault: NonNullable<BodyFault>,
+  check: BodyCheck,
+  message: Message<never>,
+): void {
+  const { onInvalid } = check.definition;
+  if (onInvalid === "reject") throw new Reject(check.describeFault(fault, message));
+  if (onInvalid === "throw") throw fault;
 }
 
 /**
@@ -132,8 +137,10 @@ function checkBatch(given: Batch<never>, check: BodyCheck): BodyFault | Promise<
     if (onInvalid === "pass") return undefined;
     if (onInvalid === "throw") return faults.find((fault) => fault !== undefined);
     faults.forEach((fault, index) => {
+      if (fault === undefined) return;
+      const message = messages[index]!;
       // It may have been taken away meanwhile.
-      if (fault !== undefined) messages[index]!.reject(describeFault(fault)).catch(() => {});
+      message.reject(check.describeFault(fault, message)).catch(() => {});
     });
     ClientBatch.narrow(batch, messages.filter((_, index) => faults[index] === undefined));
     return undefined;
@@ -197,7 +204,7 @@ class CheckedLoop implements AsyncIterableIterator<Message<never>> {
         await this.#inner.return?.();
         throw fault;
       }
-      await result.value.reject(describeFault(fault));
+      await result.value.reject(this.#check.describeFault(fault, result.value));
     }
   }
 

@@ -236,6 +236,27 @@ Deno.test("old versions go up the ladder, step by step, and what cannot is rejec
   ]);
 });
 
+Deno.test("the reason of a dead letter names a foreign or newer version", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "orders");
+  const plain = connection.publisher("orders");
+  for (const schema of ["orders@9", "others@1", "orders@3", "orders@1"]) {
+    await plain.sendMessage("none", { headers: { schema } });
+  }
+  await plain.sendMessage({ pizza: 1 });
+  await using follower = connection.follower(
+    defineStream("orders", { schema: ORDERS.zod!, version: 3 }),
+  );
+  assertEquals((await takeBodies(follower as never, 1)).length, 1);
+  const reasons = (await readReasons(connection, "orders", 4)).map((one) =>
+    String((one as unknown[])[1])
+  );
+  const knows = "this program knows orders@3: ";
+  assertStringIncludes(reasons[0]!, `invalid: message is of orders@9, ${knows}`);
+  assertStringIncludes(reasons[1]!, `invalid: message is of others@1, ${knows}`);
+  for (const reason of reasons.slice(2)) assertEquals(reason.includes("message is of"), false);
+});
+
 Deno.test("a schema that answers later needs calls that are awaited", async () => {
   await using broker = await startBroker();
   await using connection = await connectTo(broker, "numbers");

@@ -6,6 +6,7 @@ import type { RuleContext } from "../rules/rule_context.ts";
 import type { Stream } from "../stream/stream.ts";
 import { CATCH_UP_MAX, type RunningSchedule } from "./running_schedule.ts";
 import type { ScheduleFigures } from "./schedule_figures.ts";
+import { sayNoStream } from "./schedule_description.ts";
 import { ScheduleStore } from "./schedule_store.ts";
 
 /** A date to which the broker comes later than this counts as missed, in milliseconds. */
@@ -88,7 +89,7 @@ export class ScheduleClock {
     if (reason !== 0) return this.#leaveOut(running, mark, next, reason);
     const { settings: { stream: name, overlap, limit }, count } = schedule;
     const stream = this.#context.state.router.getStream(name);
-    if (stream === undefined) return this.#wait(running, `there is no stream "${name}"`);
+    if (stream === undefined) return this.#wait(running, sayNoStream(name));
     const last = overlap === "allow" ? undefined : this.#findLast(running, stream);
     if (last !== undefined && overlap === "skip") {
       return this.#leaveOut(running, mark, next, LeftOutReason.overlap);

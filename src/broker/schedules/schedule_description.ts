@@ -8,10 +8,13 @@ import type { Schedule } from "./table/schedule.ts";
 /** How many of the next dates are told. */
 const NEXT_COUNT = 3;
 
-export function describeSchedule(running: RunningSchedule): ScheduleInfo {
-  const { schedule, problem } = running;
+/** @param hasStream Whether its stream is there. */
+export function describeSchedule(running: RunningSchedule, hasStream: boolean): ScheduleInfo {
+  const { schedule } = running;
   const { name, settings, isPaused, count, last } = schedule;
   const leftOut = describeLeftOut(schedule);
+  const lacksStream = !hasStream && schedule.next !== null;
+  const problem = running.problem ?? (lacksStream ? sayNoStream(settings.stream) : undefined);
   return {
     name,
     settings,
@@ -22,6 +25,11 @@ export function describeSchedule(running: RunningSchedule): ScheduleInfo {
     ...leftOut && { leftOut },
     ...problem !== undefined && { problem },
   };
+}
+
+/** The problem of a schedule whose stream was deleted. */
+export function sayNoStream(stream: string): string {
+  return `there is no stream "${stream}"`;
 }
 
 function listNext({ schedule, dates }: RunningSchedule): number[] {

@@ -109,7 +109,8 @@ export class Schedules implements EngineSchedules {
       if (items.length >= PAGE_COUNT || bytes >= PAGE_BYTES) return { items, next: last };
       bytes += measureSchedule(settings);
       last = number;
-      items.push(describeSchedule(this.#running.get(number)!));
+      const hasStream = this.#context.state.router.getStream(settings.stream) !== undefined;
+      items.push(describeSchedule(this.#running.get(number)!, hasStream));
     }
     return { items };
   }

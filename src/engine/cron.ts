@@ -37,7 +37,9 @@ export class CronerReader implements CronReader {
     if (fields !== 5 && fields !== 6) {
       throw badCron(
         expression,
-        `it has ${fields} fields; five are allowed, or six with seconds first`,
+        `it has ${fields} ${
+          fields === 1 ? "field" : "fields"
+        }; five are allowed, or six with seconds first`,
       );
     }
     if (this.#next(expression, 0) === undefined) throw badCron(expression, "no date ever comes");

@@ -144,7 +144,7 @@ Deno.test("cron: what is no expression is refused, and says why", () => {
     refused("* * * *"),
     'cron expression "* * * *": it has 4 fields; five are allowed, or six with seconds first',
   );
-  assertEquals(refused("@daily").includes("it has 1 fields"), true);
+  assertEquals(refused("@daily").includes("it has 1 field;"), true);
   assertEquals(refused("* * * * * * 2027").includes("it has 7 fields"), true);
   assertEquals(refused("0 0 30 2 *"), 'cron expression "0 0 30 2 *": no date ever comes');
   assertEquals(refused("0 0 31 4,6 *"), 'cron expression "0 0 31 4,6 *": no date ever comes');

@@ -1,6 +1,7 @@
 // The limits of a stream, and the messages to drop for new ones.
 
 import { BrokerError, type MessageBatch } from "../../../protocol.ts";
+import { describeFull } from "../../protocol/full_text.ts";
 import { LANE_FLAG } from "../../protocol/messages/batch.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
@@ -56,8 +57,12 @@ export function findFullLane(
     if (depth + count <= limit) continue;
     return new BrokerError(
       "STREAM_FULL",
-      `Cannot publish to "${name}": lane ${JSON.stringify(lane.name)} has ${depth} messages, ` +
-        `${count} more were sent, limit is ${limit}`,
+      describeFull(name, `lane ${JSON.stringify(lane.name)}`, {
+        what: "messages",
+        depth,
+        size: count,
+        limit,
+      }),
       { details: { stream: name, lane: lane.name, what: "messages", depth, limit, room: 0 } },
     );
   }
@@ -129,8 +134,7 @@ function explainFull(stream: Store, batch: MessageBatch, fullness: Fullness): Br
     : undefined;
   return new BrokerError(
     "STREAM_FULL",
-    `Cannot publish to "${stream.name}": it has ${depth} ${what}, ${size} more were sent, ` +
-      `limit is ${limit}`,
+    describeFull(stream.name, "it", fullness),
     {
       details: {
         stream: stream.name,

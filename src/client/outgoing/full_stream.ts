@@ -1,4 +1,5 @@
 import { BrokerError } from "../../../protocol.ts";
+import { describeFull } from "../../protocol/full_text.ts";
 import type { OutgoingBatch } from "./outgoing_batch.ts";
 
 /** A batch that a full stream has refused, and the broker's error. */
@@ -66,8 +67,7 @@ function foresee(
   const depth = before + measure(head, what);
   const canFit = batch.findSmallest(what) <= limit;
   const retryAfterMs = error.details.retryAfterMs ?? (canFit ? RETRY_MS : undefined);
-  const message = `Cannot publish to "${stream}": it has ${depth} ${what}, ` +
-    `${measure(batch, what)} more were sent, limit is ${limit}`;
+  const message = describeFull(stream, "it", { what, depth, size: measure(batch, what), limit });
   return {
     batch,
     error: new BrokerError(code, message, {

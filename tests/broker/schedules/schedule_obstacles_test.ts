@@ -104,12 +104,13 @@ Deno.test("a full stream, and one that is gone, are told and tried again each se
   await use.put("a", { everyMs: HOUR, overlap: "allow" });
   await use.advance(2 * HOUR);
   assertEquals(await use.ids(), [1]);
-  const full = 'Cannot publish to "reports": it has 1 messages, 1 more were sent, limit is 1';
+  const full = 'Cannot publish to "reports": it has 1 message, 1 more was sent, limit is 1';
   assertEquals((await use.get("a")).problem, `${full} (STREAM_FULL)`);
   test.broker.purgeStream("reports");
   await use.advance(SECOND);
   assertEquals(await use.stored(), ["2 01-01T02:00:00 a"]);
   test.broker.deleteStream("reports");
+  assertEquals((await use.get("a")).problem, 'there is no stream "reports"');
   await use.advance(HOUR);
   assertEquals((await use.get("a")).problem, 'there is no stream "reports"');
   test.create("reports");

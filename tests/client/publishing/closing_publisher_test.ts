@@ -52,7 +52,7 @@ Deno.test("a publisher's close() ends when a full stream has no room for the dra
   await deadline(publisher.close({ drainMs: 20 }), PATIENCE_MS);
   const { message, cause } = await waiting;
   assertStringIncludes(message, "for 20 ms nothing was confirmed");
-  assertStringIncludes(message, 'Cannot publish to "small": it has 1 messages');
+  assertStringIncludes(message, 'Cannot publish to "small": it has 1 message,');
   assertEquals((cause as BrokerError).code, "STREAM_FULL");
   await scene.check();
   // Nobody waits for the message: close() tells why it was not stored.

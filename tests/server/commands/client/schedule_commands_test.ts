@@ -34,7 +34,7 @@ Deno.test("schedule: mistakes are told, and nothing is put", async () => {
   }
   assertMatch(
     await use.fail(1, "schedule put a reports x --cron bad"),
-    /Cannot use cron expression "bad": it has 1 fields/,
+    /Cannot use cron expression "bad": it has 1 field;/,
   );
   assertMatch(await use.fail(7, "schedule put a nowhere x --every 1h"), /STREAM_NOT_FOUND/);
   for (const line of ["schedule rm a --yes", "schedule pause a", "schedule resume a"]) {

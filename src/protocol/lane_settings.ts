@@ -1,6 +1,6 @@
 import { LABEL_LENGTH_MAX, STREAM_NAME_RULE } from "./limits.ts";
 import { encodeUtf8 } from "./utf8.ts";
-import { checkRate, LIMIT_COUNT_MAX } from "./messages/limit_options.ts";
+import { checkRate, LIMIT_COUNT_MAX } from "./limit_options.ts";
 import type { Rate } from "./messages/stream_options.ts";
 
 /** What holds for one lane of a stream instead of the stream's `laneLimits`; a missing field is not set. */

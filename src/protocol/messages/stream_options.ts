@@ -9,7 +9,7 @@ import {
   LIMIT_COUNT_MAX,
   orNull,
   whole,
-} from "./limit_options.ts";
+} from "../limit_options.ts";
 
 /** The options of a stream. */
 export interface StreamOptions {

@@ -8,7 +8,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { SPAN_MS_MAX } from "../../../protocol.ts";
 import { findStreamNameMistake } from "../../../src/protocol/limits.ts";
-import { LIMIT_COUNT_MAX } from "../../../src/protocol/messages/limit_options.ts";
+import { LIMIT_COUNT_MAX } from "../../../src/protocol/limit_options.ts";
 import {
   BACKOFF_COUNT_MAX,
   deadNameOf,

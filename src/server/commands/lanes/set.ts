@@ -1,5 +1,5 @@
 import { WEIGHT_MAX } from "../../../protocol/lane_settings.ts";
-import { LIMIT_COUNT_MAX } from "../../../protocol/messages/limit_options.ts";
+import { LIMIT_COUNT_MAX } from "../../../protocol/limit_options.ts";
 import type { LaneSettings } from "../../../../protocol.ts";
 import type { CommandBody } from "../command.ts";
 import { withBroker } from "../connecting/broker_connection.ts";

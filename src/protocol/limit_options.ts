@@ -1,6 +1,6 @@
 // Checks the options of a stream that are objects, field by field.
 
-import { findNearest } from "../spelling.ts";
+import { findNearest } from "./spelling.ts";
 
 /** Returns the allowed values, if a value is not one of them. */
 export type Check = (value: unknown) => string | undefined;

@@ -162,8 +162,9 @@ export class KeyStory {
       if (!did) use.advance(random.chance(0.1) ? ACK_TIMEOUT_MS : 200);
       if (random.chance(0.03)) this.#disturb();
       if (this.#canRestart && random.chance(0.01)) {
-        for (const client of this.#clients) this.#noteLost(client);
         await use.restart();
+        // Afterwards: until its end, a broker delivers.
+        for (const client of this.#clients) this.#noteLost(client);
         publisher = use.publisher(STREAM, `publisher-${this.#about}-${++publisherCount}`);
         this.#clients = [];
       }

@@ -150,7 +150,7 @@ Deno.test("a virtual year of hours passes quickly, and no hour is missing", asyn
 Deno.test("a snapshot has all of a schedule, in pieces, and may be followed by what is in it", async () => {
   const use = new ScheduledBroker();
   const { schedules } = use.test.broker;
-  for (let count = 0; count < 500; count++) {
+  for (let count = 0; count < 511; count++) {
     await use.put(`s${count}`, { everyMs: HOUR, jitterMs: MINUTE, limit: 5, until: use.now + DAY });
   }
   await use.put("now", { everyMs: HOUR, now: true, jitterMs: MINUTE });

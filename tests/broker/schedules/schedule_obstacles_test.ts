@@ -189,6 +189,11 @@ Deno.test("a message that is on its way when its schedule changes is counted bef
     const last = change === "delete" ? "scheduleDeleted" : "scheduleSet";
     const then = change === "put" ? ["published"] : [];
     assertEquals(types, ["scheduleSet", "published", last, ...then], change);
+    // The next broker knows the same: no date of before has its turn again.
+    const again = await use.restart(0);
+    const { items } = await again.test.broker.schedules.list(0);
+    const known = (await test.broker.schedules.list(0)).items;
+    assertEquals(items, known, change);
     // What was missed meanwhile is one message.
     if (change === "put") {
       assertEquals(await use.stored(), ["1 01-01T01:00:00 a", "2 01-01T04:00:00 new"]);

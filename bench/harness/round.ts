@@ -4,7 +4,7 @@ import { SimpleClient, type SimpleOptions } from "./simplemq_client.ts";
 import { type Pass, transfer } from "./transfer.ts";
 
 /** What to do in a round. */
-export interface RoundPlan extends Pick<SimpleOptions, "batch" | "prefetch"> {
+export interface RoundPlan extends Pick<SimpleOptions, "batch" | "prefetch" | "taking"> {
   readonly way: Way;
   readonly bodyBytes: number;
   /** How many messages to move. */

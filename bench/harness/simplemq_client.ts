@@ -5,6 +5,7 @@ import {
   type Cursor,
   type Follower,
   type FollowerOptions,
+  type GetBatchesOptions,
   type Publisher,
   type SendBatchOptions,
 } from "@simplemq/simplemq";
@@ -16,6 +17,8 @@ export interface SimpleOptions {
   /** Options of all batches. */
   readonly batch?: SendBatchOptions;
   readonly prefetch?: FollowerOptions["prefetch"];
+  /** How followers take batches; messages one by one if not set. */
+  readonly taking?: GetBatchesOptions;
   /** Whether the connection is somebody else's: then only the members are closed. */
   readonly isShared?: boolean;
 }
@@ -66,7 +69,11 @@ export class SimpleClient implements PeerClient {
     const follower = this.#connection.follower(bindTo(streams), { prefetch });
     this.#members.push(follower);
     return Promise.resolve(
-      new SimpleFollower([follower], () => this.#cursor.getStream(streams[0]!)),
+      new SimpleFollower(
+        [follower],
+        () => this.#cursor.getStream(streams[0]!),
+        this.#options.taking,
+      ),
     );
   }
 
@@ -115,22 +122,40 @@ class SimplePublisher implements PeerPublisher {
 export class SimpleFollower implements PeerFollower {
   readonly #followers: readonly Follower[];
   readonly #settle: () => Promise<unknown>;
+  readonly #taking: GetBatchesOptions | undefined;
   #isStopped = false;
 
-  /** @param settle Asks the broker something: its answer comes after the last acknowledgements. */
-  constructor(followers: readonly Follower[], settle: () => Promise<unknown>) {
+  /**
+   * @param settle Asks the broker something: its answer comes after the last acknowledgements.
+   * @param taking How batches are taken; messages one by one if not set.
+   */
+  constructor(
+    followers: readonly Follower[],
+    settle: () => Promise<unknown>,
+    taking?: GetBatchesOptions,
+  ) {
     this.#followers = followers;
     this.#settle = settle;
+    this.#taking = taking;
   }
 
   async follow(take: (body: Uint8Array) => void): Promise<void> {
-    await Promise.all(this.#followers.map(async (follower) => {
+    await Promise.all(this.#followers.map((follower) => this.#follow(follower, take)));
+    await this.#settle();
+  }
+
+  async #follow(follower: Follower, take: (body: Uint8Array) => void): Promise<void> {
+    if (this.#taking === undefined) {
       for await (const message of follower.getMessages()) {
         take(message.bytes);
         await follower.ackMessage(message);
       }
-    }));
-    await this.#settle();
+      return;
+    }
+    for await (const batch of follower.getBatches(this.#taking)) {
+      for (const { bytes } of batch.messages) take(bytes);
+      await batch.ack();
+    }
   }
 
   stop(): void {

@@ -25,10 +25,20 @@ export class TagRanges {
     return false;
   }
 
+  /** Takes them out, in order: the broker finds them in one pass, and neighbours take up one range. */
   take(): TagRange[] {
     const taken = this.#ranges;
     this.#ranges = [];
-    return taken;
+    if (taken.length < 2) return taken;
+    taken.sort((one, other) => one.firstTag - other.firstTag);
+    const joined: { firstTag: number; count: number }[] = [];
+    for (const range of taken) {
+      const last = joined.at(-1);
+      if (last !== undefined && last.firstTag + last.count === range.firstTag) {
+        last.count += range.count;
+      } else joined.push(range);
+    }
+    return joined;
   }
 
   clear(): void {

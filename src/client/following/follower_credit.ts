@@ -9,6 +9,8 @@ export interface CreditBasis {
   readonly giveBack: () => void;
   /** Whether they are collected for somebody who waits for more of them. */
   readonly isAwaited: () => boolean;
+  /** How many loops wait, although there are some: those wait for their keys. */
+  readonly waiting: () => number;
 }
 
 /** The number of messages that a follower asks the broker for. */
@@ -112,10 +114,11 @@ export class FollowerCredit {
   /** Checks from time to time whether the handler still takes the fetched messages. */
   watch(): void {
     if (this.#timer !== undefined || !this.prefetch.isAutomatic) return;
-    const { held, fetched, giveBack, isAwaited } = this.#basis;
+    const { held, fetched, giveBack, isAwaited, waiting } = this.#basis;
     this.#timer = setInterval(() => {
       if (fetched.count === 0) this.unwatch();
-      else if (!isAwaited() && this.prefetch.tick(fetched.count, held.count)) giveBack();
+      else if (isAwaited()) return;
+      else if (this.prefetch.tick(fetched.count, held.count + waiting())) giveBack();
     }, WORK_MS);
   }
 

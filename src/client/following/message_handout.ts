@@ -68,8 +68,9 @@ export class MessageHandout implements HandoutSource {
     this.#credit = new FollowerCredit(window, {
       held,
       fetched: order,
-      giveBack: () => this.#pause(),
+      giveBack: () => this.#giveBack(),
       isAwaited: () => this.#waiters.some(({ loop }) => loop.hands.collects),
+      waiting: () => this.#waiters.length,
     });
     this.#begins = new BeginWatch({
       held,
@@ -329,6 +330,16 @@ export class MessageHandout implements HandoutSource {
   /** Gives the fetched messages back, and asks for nothing more until a loop does. */
   #pause(): void {
     this.#credit.pause();
+    this.#releaseFetched();
+  }
+
+  /** Gives the fetched messages back, because they do not move; a loop that waits still asks for others. */
+  #giveBack(): void {
+    this.#pauseUnlessAsked();
+    if (this.#order.count > 0) this.#releaseFetched();
+  }
+
+  #releaseFetched(): void {
     for (const range of this.#order.takeAll()) this.#verdicts.notes.release(range);
     this.#verdicts.schedule();
   }

@@ -235,6 +235,9 @@ async function tell(seed: number): Promise<void> {
     }
     const { ready, delayed, pending } = await publishing.cursor().getStream(stream);
     return ready + delayed + pending === 0;
+  }).catch(async (error) => {
+    const explained = await publishing.cursor().explain(stream);
+    throw new Error(`${about}: ${explained.join(" ")}`, { cause: error });
   });
   for (const connection of connections) await connection.close();
   if (witness.failure !== undefined) throw witness.failure;

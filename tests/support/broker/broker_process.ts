@@ -160,7 +160,8 @@ export class BrokerProcess implements AsyncDisposable {
       if (done) return;
       const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
-      this.#lines.push(...lines);
+      // The first program in a new cache tells what it downloads.
+      this.#lines.push(...lines.filter((line) => !line.startsWith("Download ")));
       this.#wake();
     }
   }

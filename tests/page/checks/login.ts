@@ -59,6 +59,7 @@ Deno.test("who may only inspect sees no buttons that change something", async ()
     "Overview",
     "Streams",
     "Dead letters",
+    "Schedules",
     "Connections",
   ]);
   const changing =

@@ -35,7 +35,7 @@ interface Ordering {
 }
 
 /** How followers take batches. */
-const TAKING = { size: 100, waitMs: 20 } as const;
+const TAKING = { size: 100 } as const;
 
 /** Plain messages come first: the others are compared with them. */
 const ORDERINGS: readonly Ordering[] = [

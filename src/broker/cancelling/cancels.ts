@@ -149,7 +149,7 @@ function takeHeld(
   ranges: readonly IdRange[],
 ): HeldPart[] {
   const taken: HeldPart[] = [];
-  const assumed = reportsBegin ? undefined : pending.runs[0]?.firstTag;
+  const assumed = reportsBegin ? undefined : pending.first?.firstTag;
   for (const held of [...pending.runs]) {
     if (held.share !== share) continue;
     for (const { firstTag, count } of findTags(held, ranges)) {

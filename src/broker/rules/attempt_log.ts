@@ -17,7 +17,7 @@ export class AttemptLog {
 
   /** Writes the oldest delivery of a follower as an attempt, once, unless the follower reports itself. */
   noteOldest(follower: FollowerState): void {
-    const { liveness, pending: { runs: [oldest] } } = follower;
+    const { liveness, pending: { first: oldest } } = follower;
     if (oldest === undefined || oldest.isBegun || oldest.firstTag === liveness.oldestTag) return;
     liveness.oldestTag = oldest.firstTag;
     if (follower.reportsBegin || isFirstSpared(oldest)) return;

@@ -129,7 +129,10 @@ export class Deliveries {
     for (const run of begun) {
       run.deadline = now + run.share.store.options.ackTimeoutMs;
       if (batch.count === 1) this.#parts.attempts.begin(run);
-      else Object.assign(run, { isBegun: true, batch });
+      else {
+        run.isBegun = true;
+        run.batch = batch;
+      }
     }
     if (error !== undefined) throw error;
   }
@@ -199,7 +202,7 @@ export class Deliveries {
     // Only begun deliveries count as attempts: a message that kills its follower must not take the
     // messages that were fetched with it to the dead letters.
     const { pending } = follower;
-    const [first] = pending.runs;
+    const { first } = pending;
     // Those that failed in a batch stay together: without a report, no handler has them.
     const [oldest] = first === undefined || first.isSuspect ? [] : pending.find(first.firstTag, 1);
     if (oldest !== undefined && !oldest.isBegun) {
@@ -259,7 +262,7 @@ export class Deliveries {
     for (const { follower } of share.attachments) {
       const { pending } = follower;
       // The oldest one may be in a handler that has not said so yet.
-      const oldestTag = pending.runs[0]?.firstTag;
+      const oldestTag = pending.first?.firstTag;
       const fetched: PendingRun[] = [];
       for (const run of findOfLane(pending.runs, share, lane)) {
         const keptCount = run.isBegun ? run.count : run.firstTag === oldestTag ? 1 : 0;
@@ -357,7 +360,7 @@ export class Deliveries {
   /** Makes a run of its own of the delivery that a follower is assumed to work on, if there is one. */
   #separateOldest(follower: FollowerState): PendingRun | undefined {
     const { pending } = follower;
-    const [oldest] = pending.runs;
+    const { first: oldest } = pending;
     if (oldest === undefined || !follower.isAssumed(oldest)) return undefined;
     return pending.find(oldest.firstTag, 1)[0];
   }

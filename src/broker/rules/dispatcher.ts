@@ -318,6 +318,7 @@ export class Dispatcher {
       isBegun: false,
       isDoubtful,
       isSuspect,
+      batch: undefined,
       isLimited: isLimited || share.isLimited,
     }, batch.end - batch.start);
     follower.sink.deliver({

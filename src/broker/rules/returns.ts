@@ -220,7 +220,7 @@ export class Returns {
   /** Takes overdue deliveries away from a follower, but for those that are begun or the oldest. */
   #takeOverdue(follower: FollowerState, share: Share, ids: readonly IdRange[], now: number): void {
     const { pending } = follower;
-    const oldest = pending.runs[0]?.firstTag;
+    const oldest = pending.first?.firstTag;
     const taken: PendingRun[] = [];
     for (const run of [...pending.runs]) {
       if (run.share !== share || run.isBegun) continue;

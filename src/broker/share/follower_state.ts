@@ -115,7 +115,7 @@ export class FollowerState {
 
   /** Whether it is assumed to work on a delivery without having reported it. */
   isAssumed(run: PendingRun): boolean {
-    return !run.isBegun && !this.reportsBegin && run === this.pending.runs[0];
+    return !run.isBegun && !this.reportsBegin && run === this.pending.first;
   }
 
   /**

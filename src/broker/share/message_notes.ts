@@ -2,7 +2,7 @@ import { FailureTable } from "./failure_table.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import { RareSet } from "../collections/rare_set.ts";
 import type { ReasonPool } from "./reason_pool.ts";
-import { Suspects } from "./suspects.ts";
+import { Suspects } from "../ready/suspects.ts";
 
 /** Notes about single messages of a share. Most messages have none. */
 export class MessageNotes {

@@ -1,5 +1,5 @@
-import type { TagRange } from "../../../protocol.ts";
 import type { BegunBatch } from "./begun_batch.ts";
+import { PendingRuns } from "./pending_runs.ts";
 import type { Share } from "./share.ts";
 
 /** Consecutive deliveries of consecutive messages of one stream. */
@@ -39,7 +39,7 @@ export interface PendingRun {
  * messages that a follower may hold.
  */
 export class PendingList {
-  #runs: PendingRun[] = [];
+  readonly #runs = new PendingRuns();
   #count = 0;
   #bytes = 0;
   #limitedCount = 0;
@@ -64,8 +64,13 @@ export class PendingList {
     return this.#limitedCount;
   }
 
+  /** The oldest deliveries; undefined if there are none. */
+  get first(): PendingRun | undefined {
+    return this.#runs.first;
+  }
+
   get runs(): readonly PendingRun[] {
-    return this.#runs;
+    return this.#runs.all;
   }
 
   /** Adds deliveries; their tags are higher than all before. */
@@ -88,41 +93,19 @@ export class PendingList {
 
   /** Finds the pending part of a range of tags, in whole runs. */
   find(firstTag: number, count: number): PendingRun[] {
-    const from = this.#cut(firstTag);
-    return this.#runs.slice(from, this.#cut(firstTag + count));
+    return this.#runs.cutOut(firstTag, count, false);
   }
 
   /** Takes out the pending part of a range of tags. The messages stay in their stores. */
   take(firstTag: number, count: number): PendingRun[] {
-    const from = this.#cut(firstTag);
-    const taken = this.#runs.splice(from, this.#cut(firstTag + count) - from);
+    const taken = this.#runs.cutOut(firstTag, count, true);
     for (const run of taken) this.#discount(run);
     return taken;
   }
 
-  /** Does the same as `find` for each range; one that lies in an earlier one may cut what was found there. */
-  *findEach(ranges: readonly TagRange[]): Generator<PendingRun[]> {
-    if (!areInOrder(ranges)) {
-      for (const { firstTag, count } of ranges) yield this.find(firstTag, count);
-      return;
-    }
-    const { parts, all } = this.#divide(ranges, true);
-    this.#runs = all;
-    yield* parts;
-  }
-
-  /** Does the same as `take` for each range. */
-  takeEach(ranges: readonly TagRange[]): PendingRun[][] {
-    if (!areInOrder(ranges)) return ranges.map((range) => this.take(range.firstTag, range.count));
-    const { parts, all } = this.#divide(ranges, false);
-    this.#runs = all;
-    for (const runs of parts) for (const run of runs) this.#discount(run);
-    return parts;
-  }
-
   takeAll(): PendingRun[] {
-    const taken = this.#runs;
-    this.#runs = [];
+    const taken = [...this.#runs.all];
+    this.#runs.replace([]);
     this.#count = 0;
     this.#bytes = 0;
     this.#limitedCount = 0;
@@ -134,8 +117,8 @@ export class PendingList {
   takeOf(isTaken: (share: Share) => boolean): PendingRun[] {
     const taken: PendingRun[] = [];
     const kept: PendingRun[] = [];
-    for (const run of this.#runs) (isTaken(run.share) ? taken : kept).push(run);
-    this.#runs = kept;
+    for (const run of this.#runs.all) (isTaken(run.share) ? taken : kept).push(run);
+    this.#runs.replace(kept);
     for (const run of taken) this.#discount(run);
     return taken;
   }
@@ -147,96 +130,4 @@ export class PendingList {
     if (share.isGuarded) share.noteSettled(run);
     this.#bytes -= share.store.backlog.measure(firstId, count);
   }
-
-  /**
-   * Divides the runs at the ends of ranges, in one pass over them.
-   *
-   * @returns The parts in each range, and all runs, with or without these.
-   */
-  #divide(
-    ranges: readonly TagRange[],
-    isKept: boolean,
-  ): { parts: PendingRun[][]; all: PendingRun[] } {
-    const runs = this.#runs;
-    // What lies between ranges is copied in one piece.
-    const pieces: PendingRun[][] = [];
-    let index = 0;
-    let rest: PendingRun | undefined;
-    const parts = ranges.map(({ firstTag, count }) => {
-      const own: PendingRun[] = [];
-      const endTag = firstTag + count;
-      if (rest === undefined || rest.firstTag + rest.count <= firstTag) {
-        if (rest !== undefined) pieces.push([rest]);
-        const from = Math.max(index, this.#countBefore(firstTag) - 1);
-        pieces.push(runs.slice(index, from));
-        index = from;
-        rest = runs[index++];
-      }
-      while (rest !== undefined && rest.firstTag < endTag) {
-        const run: PendingRun = rest;
-        // What a cut leaves behind it is looked at next.
-        const cutAt = run.firstTag < firstTag ? firstTag : endTag;
-        rest = cutAt < run.firstTag + run.count ? cutOff(run, cutAt) : runs[index++];
-        if (run.firstTag >= firstTag) own.push(run);
-        else pieces.push([run]);
-      }
-      if (isKept) pieces.push(own);
-      return own;
-    });
-    if (rest !== undefined) pieces.push([rest], runs.slice(index));
-    // `flat` takes ten times as long.
-    return { parts, all: ([] as PendingRun[]).concat(...pieces) };
-  }
-
-  /** Splits the run that contains `tag`, if there is one; returns the index of the run from `tag` on. */
-  #cut(tag: number): number {
-    const runs = this.#runs;
-    const index = this.#countBefore(tag);
-    const run = runs[index - 1];
-    if (run === undefined || tag >= run.firstTag + run.count) return index;
-    runs.splice(index, 0, cutOff(run, tag));
-    return index;
-  }
-
-  /** How many runs begin before `tag`. */
-  #countBefore(tag: number): number {
-    const runs = this.#runs;
-    let low = 0;
-    let high = runs.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (runs[middle]!.firstTag < tag) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-}
-
-/** From so many ranges on, one pass over all runs takes less time than a search for each. */
-const MANY_RANGES = 8;
-
-/** Whether there are many ranges, one behind the other. */
-function areInOrder(ranges: readonly TagRange[]): boolean {
-  if (ranges.length < MANY_RANGES) return false;
-  let endTag = 0;
-  return ranges.every(({ firstTag, count }) => {
-    const isBehind = firstTag >= endTag;
-    endTag = firstTag + count;
-    return isBehind;
-  });
-}
-
-/** Ends a run before a tag; returns what is cut off. */
-function cutOff(run: PendingRun, tag: number): PendingRun {
-  const head = tag - run.firstTag;
-  const rest = {
-    ...run,
-    firstTag: tag,
-    firstId: run.firstId + head,
-    count: run.count - head,
-    lanes: run.lanes?.slice(head),
-  };
-  run.count = head;
-  run.lanes = run.lanes?.slice(0, head);
-  return rest;
 }

@@ -24,13 +24,15 @@ export function takePending(
   endOther: (range: TagRange) => number = () => 0,
 ): NamedDeliveries {
   let error: BrokerError | undefined;
-  const held = follower.pending.takeEach(ranges);
-  ranges.forEach((range, index) => {
-    let missing = range.count - countAll(held[index]!);
+  const held: PendingRun[] = [];
+  for (const range of ranges) {
+    const runs = follower.pending.take(range.firstTag, range.count);
+    for (const run of runs) held.push(run);
+    let missing = range.count - countAll(runs);
     if (missing > 0) missing -= endOther(range);
     error ??= explainMissing(follower, range, missing);
-  });
-  return { held: held.length === 1 ? held[0]! : held.flat(), error };
+  }
+  return { held, error };
 }
 
 /** Visits the pending deliveries of some ranges; returns an error if not all of them are held. */
@@ -40,9 +42,8 @@ export function visitPending(
   visit: (run: PendingRun) => void,
 ): BrokerError | undefined {
   let error: BrokerError | undefined;
-  let index = 0;
-  for (const runs of follower.pending.findEach(ranges)) {
-    const range = ranges[index++]!;
+  for (const range of ranges) {
+    const runs = follower.pending.find(range.firstTag, range.count);
     for (const run of runs) visit(run);
     error ??= explainMissing(follower, range, range.count - countAll(runs));
   }

@@ -144,7 +144,7 @@ function listPending(share: Share): ReadyRun[] {
   );
   for (const { follower, run } of held) {
     const { firstId, count } = run;
-    const [oldest] = follower.pending.runs;
+    const { first: oldest } = follower.pending;
     if (run.attempts > 1) attempts.push({ firstId, count, attempts: run.attempts - 1 });
     if (share.breakers?.isOpen(run.lane)) continue;
     // Later entries of the list count.

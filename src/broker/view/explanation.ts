@@ -199,7 +199,7 @@ function explainCredit(
   const sentences = [`${waits}, and ${why}.`];
   for (const follower of followers.slice(0, NAMES_MAX)) {
     const { name, pending, sink, liveness } = follower;
-    const [oldest] = pending.runs;
+    const { first: oldest } = pending;
     if (liveness.isSilent) {
       sentences.push(
         `Nothing is heard from follower "${name}"; it gets messages again when it is active.`,

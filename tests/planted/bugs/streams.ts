@@ -89,8 +89,8 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   {
     what: "of who says what it begins, the oldest is taken for begun as well",
     file: "src/broker/share/follower_state.ts",
-    from: "return !run.isBegun && !this.reportsBegin && run === this.pending.runs[0];",
-    to: "return !run.isBegun && run === this.pending.runs[0];",
+    from: "return !run.isBegun && !this.reportsBegin && run === this.pending.first;",
+    to: "return !run.isBegun && run === this.pending.first;",
     found: tests("engine/memory_test.ts"),
   },
   {

@@ -10,12 +10,8 @@
  */
 
 import type { Connection, Follower } from "@simplemq/simplemq";
-import { BrokerProcess } from "../harness/broker_process.ts";
-import { runMain, runRounds } from "../harness/frame/main.ts";
-import { readScale } from "../harness/frame/scale.ts";
-import { print } from "../harness/print.ts";
-import { summarise } from "../harness/statistics.ts";
-import { formatNumber } from "../harness/table.ts";
+import { runMain } from "../harness/frame/main.ts";
+import { compareWays, type NamedWay } from "../harness/frame/ways.ts";
 
 const BODY = new Uint8Array(100);
 const SENT_TOGETHER = 2000;
@@ -23,8 +19,7 @@ const SIZE = 100;
 const KEYS = 100;
 
 /** A way to take messages; resolves when there were so many. */
-interface Way {
-  readonly name: string;
+interface Way extends NamedWay {
   readonly hasKeys: boolean;
   readonly take: (follower: Follower, count: number) => Promise<void>;
 }
@@ -75,21 +70,4 @@ async function measure(connection: Connection, way: Way, count: number): Promise
   return rate;
 }
 
-if (import.meta.main) {
-  await runMain(async () => {
-    const { rounds, messages } = readScale(Deno.args);
-    await using broker = await BrokerProcess.start("memory");
-    await using connection = await broker.connect();
-    const found = await runRounds("batches", rounds, async () => {
-      const rates: number[] = [];
-      for (const way of WAYS) rates.push(await measure(connection, way, messages));
-      return rates;
-    });
-    const medians = WAYS.map((_, way) => summarise(found.map((rates) => rates[way]!)).median);
-    print("\nHandlers that do nothing, 100 bytes, engine memory, messages a second:\n");
-    WAYS.forEach(({ name }, way) => {
-      const share = formatNumber(100 * medians[way]! / medians[0]!);
-      print(`- ${name}: ${formatNumber(medians[way]!)} (${share} %)`);
-    });
-  });
-}
+if (import.meta.main) await runMain(() => compareWays("batches", WAYS, measure));

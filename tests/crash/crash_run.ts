@@ -107,7 +107,7 @@ class CrashRun {
     const { count, messages, tell } = this.#plan;
     const { load } = this.#scene;
     for (let done = 0; done < count; done++) {
-      if (done === Math.floor(count / 2)) await this.#createLateStream();
+      if (done === Math.floor(count / 2)) await this.#createLateStream(done > 0);
       load.allow(messages);
       await this.#waitForMoment();
       await this.#strike();
@@ -118,10 +118,10 @@ class CrashRun {
     load.allow(messages);
   }
 
-  /** Creates the late stream, when a message for it was refused, if any may have been sent. */
-  async #createLateStream(): Promise<void> {
+  /** Creates the late stream, when a message for it was refused, if any is being sent. */
+  async #createLateStream(isSending: boolean): Promise<void> {
     const history = this.#history;
-    if (history.progress > 0) {
+    if (isSending) {
       await history.waitUntil("a message was refused", () => history.refusedCount > 0);
     }
     await this.#scene.load.createLateStream();

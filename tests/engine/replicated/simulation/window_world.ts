@@ -244,7 +244,9 @@ export class WindowWorld {
   #shrink(): void {
     const count = 1 + this.#random.below(6);
     const { records, isLed, faults } = this.#server;
-    // It is to be repaired before anybody takes over who does not have all of it.
+    // It is to be repaired before anybody takes over who does not have all of it, or appends where records
+    // are missing: no broker can give a place back to a record that was stored there.
+    if (this.#isContended) return;
     if (!isLed || records.length <= count || faults.lostRequest + faults.lostAnswer > 0) return;
     const active = this.#processes.find((process) => process?.node.isActive);
     if (active === undefined || active.host.isPaused || active.log.isCutOff) return;

@@ -1,6 +1,6 @@
 import type { MessageBatch, StoredRun } from "../../../protocol.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
-import { invariant } from "../collections/invariant.ts";
+import { invariant } from "../invariant.ts";
 import type { Place, Segment } from "./pager.ts";
 import { type Residency, SLAB_BYTES_MAX } from "./residency.ts";
 import { SharedBatch } from "./shared_batch.ts";

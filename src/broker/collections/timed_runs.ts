@@ -1,12 +1,12 @@
 import { PRIORITY_DEFAULT, PRIORITY_MAX } from "../../protocol/messages/entry.ts";
-import { type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
-import { RunList } from "./run_list.ts";
+import { byFirstId, type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
+import { type PackedRun, RUNS_MAX, TimedPart } from "./timed_part.ts";
 
 /** The number of priorities: attempts and priority are kept in one number. */
 const PRIORITIES = PRIORITY_MAX + 1;
 
-/** Room for fewer slots is not given back. */
-const SLOTS_KEPT = 64;
+/** Two neighbours that have no more runs than this together become one part. */
+const MERGED_RUNS_MAX = RUNS_MAX / 2;
 
 /** Attempts and lane are kept in one number: attempts are below this. */
 const LANE_UNIT = 2 ** 24;
@@ -39,33 +39,28 @@ export interface TimedRun extends IdRange {
 }
 
 /**
- * Runs of messages, each with a time: a heap in arrays of numbers, so that a million messages that wait
- * for a million different moments cost 40 to 80 bytes each and no object.
+ * Runs of messages, each with a time, in parts by id. A part is a heap by time, and the parts stand in a heap
+ * by their earliest times: so runs are found by time and by id without an order that would have to be made
+ * first, and a million messages that wait for a million different moments cost some 40 bytes each and no
+ * object.
  *
  * ```text
- *   heap     at │ slot       by time
- *   by slot  firstId │ count │ attempts, lane and priority │ where it stands in the heap
- *   order    slots by id     made when runs are looked up by id
+ *   by id    ┌ run │ run │ run … ┐ ┌ run │ run … ┐ ┌ run … ┐     256 runs each at most, none empty
+ *            └───────────────────┘ └─────────────┘ └───────┘
+ *   by time  the same parts, that of the earliest run first
  * ```
  */
 export class TimedRuns {
-  /** The heap: times, and the slots of their runs. */
-  readonly #at: number[] = [];
-  readonly #slots: number[] = [];
-  /** By slot. */
-  readonly #firstId: number[] = [];
-  readonly #count: number[] = [];
-  readonly #traits: number[] = [];
-  readonly #free: number[] = [];
-  /** Where each slot stands in the heap; kept as long as the order is. */
-  #places: number[] = [];
-  /** The slots by id; made when it is needed, and dropped with the last run. */
-  #order: RunList | undefined;
+  readonly #parts: TimedPart[] = [];
+  /** The heap by time. */
+  readonly #heap: TimedPart[] = [];
+  #size = 0;
   #messageCount = 0;
+  /** Those of parts that are gone, too. */
   #visits = 0;
 
   get size(): number {
-    return this.#at.length;
+    return this.#size;
   }
 
   get messageCount(): number {
@@ -74,34 +69,28 @@ export class TimedRuns {
 
   /** How many runs were ever visited or moved; tests bound this cost. */
   get visits(): number {
-    return this.#visits + (this.#order?.visits ?? 0);
+    return this.#parts.reduce((sum, { visits }) => sum + visits, this.#visits);
   }
 
   /** The earliest time; `Infinity` if there are no runs. */
   get nextAt(): number {
-    return this.#at[0] ?? Infinity;
+    return this.#heap[0]?.nextAt ?? Infinity;
   }
 
   add({ at, firstId, count, attempts, priority = PRIORITY_DEFAULT, lane }: TimedRun): void {
-    const slot = this.#free.pop() ?? this.#firstId.length;
-    this.#messageCount += count;
-    this.#firstId[slot] = firstId;
-    this.#count[slot] = count;
-    this.#traits[slot] = packTraits(attempts, lane) * PRIORITIES + priority;
-    this.#order?.add(firstId, count, slot);
-    const index = this.#at.push(at) - 1;
-    this.#slots.push(slot);
-    this.#siftUp(index, at, slot);
+    this.#put({ at, firstId, count, traits: packTraits(attempts, lane) * PRIORITIES + priority });
   }
 
   /** Takes the earliest run out, if it is due. */
   takeDue(now: number): TimedRun | undefined {
-    if (this.nextAt > now || this.size === 0) return undefined;
-    const first = this.#get(0);
-    this.#order?.remove([first]);
-    this.#takeOut(0);
-    this.#shrink();
-    return first;
+    const part = this.#heap[0];
+    if (part === undefined || part.nextAt > now) return undefined;
+    const run = part.takeFirst();
+    this.#noteTaken(part, [run]);
+    const { size } = part;
+    // Seldom enough not to cost anything, and often enough for no two neighbours to stay small.
+    if (size > 0 && (size & (size - 1)) === 0) this.#merge(part);
+    return tell(run);
   }
 
   /**
@@ -114,162 +103,201 @@ export class TimedRuns {
     const removed: TimedRun[] = [];
     for (const range of ranges) {
       if (this.size === 0) break;
-      const touched = this.#requireOrder().takeTouched(range).map(({ note: slot }) => {
-        const index = this.#places[slot]!;
-        const run = this.#get(index);
-        this.#takeOut(index);
-        return run;
-      });
-      for (const run of touched) {
-        for (const part of intersectRanges(run, [range])) removed.push({ ...run, ...part });
-        for (const part of subtractRanges(run, [range])) this.add({ ...run, ...part });
+      for (const run of this.#takeTouched(range)) {
+        for (const part of intersectRanges(run, [range])) removed.push(tell({ ...run, ...part }));
+        for (const part of subtractRanges(run, [range])) this.#put({ ...run, ...part });
       }
     }
-    this.#shrink();
     return removed;
   }
 
   removeAll(): TimedRun[] {
     const removed = this.list();
-    this.#refill([]);
+    this.#clear();
     return removed;
   }
 
   /** Keeps only the live parts of runs. */
   prune(findWanted: (run: TimedRun) => readonly IdRange[]): void {
-    const kept: TimedRun[] = [];
-    for (const run of this.list()) {
-      for (const part of findWanted(run)) kept.push({ ...run, ...part });
+    const runs = this.#parts.flatMap((part) => part.list());
+    this.#clear();
+    for (const run of runs) {
+      for (const part of findWanted(tell(run))) this.#put({ ...run, ...part });
     }
-    this.#refill(kept);
   }
 
   /** All runs, in no order. */
   list(): TimedRun[] {
-    return Array.from({ length: this.size }, (_, index) => this.#get(index));
+    return this.#parts.flatMap((part) => part.list().map(tell));
   }
 
   /** The runs that have some of the messages from `fromId` to below `toId`, by id. */
   find(fromId: number, toId: number): TimedRun[] {
-    if (this.size === 0) return [];
-    return this.#requireOrder().list(fromId, toId)
-      .map(({ note: slot }) => this.#get(this.#places[slot]!));
+    return this.#findParts(fromId, toId).flatMap((part) => part.list(fromId, toId).map(tell))
+      .sort(byFirstId);
   }
 
   /** The messages with the smallest ids, if there are any. */
   findOldest(): IdRange | undefined {
-    if (this.size === 0) return undefined;
-    const { firstId, firstCount: count } = this.#requireOrder();
-    return { firstId, count };
+    const oldest = this.#parts[0]?.findOldest();
+    return oldest && { firstId: oldest.firstId, count: oldest.count };
   }
 
-  #requireOrder(): RunList {
-    if (this.#order !== undefined) return this.#order;
-    this.#visits += this.size;
-    this.#places = new Array(this.#firstId.length).fill(0);
-    this.#slots.forEach((slot, index) => this.#places[slot] = index);
-    const byId = this.#slots.toSorted((one, other) => this.#firstId[one]! - this.#firstId[other]!);
-    const order = this.#order = new RunList();
-    for (const slot of byId) order.add(this.#firstId[slot]!, this.#count[slot]!, slot);
-    return order;
+  #put(run: PackedRun): void {
+    const part = this.#requirePart(run.firstId);
+    part.add(run);
+    this.#size++;
+    this.#messageCount += run.count;
+    this.#siftUp(part);
   }
 
-  #forgetOrder(): void {
-    if (this.#order === undefined) return;
-    this.#visits += this.#order.visits;
-    this.#order = undefined;
-    this.#places = [];
+  /** The part that a run belongs to, with room for it. */
+  #requirePart(firstId: number): TimedPart {
+    const parts = this.#parts;
+    const last = parts.at(-1);
+    const index = last !== undefined && firstId >= last.firstId
+      ? parts.length - 1
+      : Math.max(0, this.#findPart(firstId + 1) - 1);
+    const part = parts[index];
+    if (part !== undefined && part.size < RUNS_MAX) return part;
+    // Runs that are added in order fill one part after the other.
+    const isBehind = part === undefined || (part === last && firstId >= part.endId);
+    const next = isBehind ? new TimedPart(firstId) : part.split();
+    parts.splice(index + 1, 0, next);
+    next.place = this.#heap.push(next) - 1;
+    if (isBehind) return next;
+    // Its earliest run may have gone with the half.
+    this.#sink(part);
+    this.#siftUp(next);
+    return firstId < next.firstId ? part : next;
   }
 
-  #refill(runs: readonly TimedRun[]): void {
-    this.#forgetOrder();
-    for (const heap of [this.#at, this.#slots]) heap.length = 0;
-    for (const bySlot of [this.#firstId, this.#count, this.#traits, this.#free]) bySlot.length = 0;
-    this.#messageCount = 0;
-    for (const run of runs) this.add(run);
-  }
-
-  /** Takes a run out of the heap; its slot is free. */
-  #takeOut(index: number): void {
-    const slot = this.#slots[index]!;
-    this.#messageCount -= this.#count[slot]!;
-    this.#free.push(slot);
-    const lastAt = this.#at.pop()!;
-    const lastSlot = this.#slots.pop()!;
-    if (index === this.size) return;
-    const isBefore = lastAt < this.#at[index]! ||
-      (lastAt === this.#at[index]! && this.#firstId[lastSlot]! < this.#firstId[slot]!);
-    if (isBefore) this.#siftUp(index, lastAt, lastSlot);
-    else this.#sink(index, lastAt, lastSlot);
-  }
-
-  /** Gives unused room back. */
-  #shrink(): void {
-    if (this.size === 0) this.#forgetOrder();
-    const { length } = this.#firstId;
-    if (length <= SLOTS_KEPT || this.size * 4 >= length) return;
-    this.#visits += this.size;
-    this.#refill(this.list());
-  }
-
-  /** Puts a run to a place of the heap, or above it. */
-  #siftUp(from: number, at: number, slot: number): void {
-    const firstId = this.#firstId[slot]!;
-    let index = from;
-    while (index > 0) {
-      const parent = (index - 1) >>> 1;
-      this.#visits++;
-      if (!this.#isBefore(at, firstId, parent)) break;
-      this.#put(index, this.#at[parent]!, this.#slots[parent]!);
-      index = parent;
+  /** Takes out whole runs that overlap a range. */
+  #takeTouched({ firstId, count }: IdRange): PackedRun[] {
+    const taken: PackedRun[] = [];
+    let left: TimedPart | undefined;
+    for (const part of this.#findParts(firstId, firstId + count)) {
+      const runs = part.takeTouched(firstId, firstId + count);
+      if (runs.length === 0) continue;
+      this.#noteTaken(part, runs);
+      if (part.size > 0) left = part;
+      taken.push(...runs);
     }
-    this.#put(index, at, slot);
+    if (left !== undefined) this.#merge(left);
+    return taken;
   }
 
-  /** Puts a run to a place of the heap, or below it. */
-  #sink(from: number, at: number, slot: number): void {
-    const firstId = this.#firstId[slot]!;
-    let index = from;
+  /** The parts that may have some of the messages from `fromId` to below `toId`. */
+  #findParts(fromId: number, toId: number): TimedPart[] {
+    const parts = this.#parts;
+    let from = this.#findPart(fromId);
+    // A run of a part before may reach as far.
+    while (from > 0 && parts[from - 1]!.endId > fromId) from--;
+    let to = from;
+    while (to < parts.length && parts[to]!.firstId < toId) to++;
+    return parts.slice(from, to);
+  }
+
+  /** The index of the first part that begins at `id` or later. */
+  #findPart(id: number): number {
+    let low = 0;
+    let high = this.#parts.length;
+    while (low < high) {
+      this.#visits++;
+      const middle = (low + high) >>> 1;
+      if (this.#parts[middle]!.firstId < id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Notes that runs were taken out of a part. */
+  #noteTaken(part: TimedPart, runs: readonly PackedRun[]): void {
+    this.#size -= runs.length;
+    for (const { count } of runs) this.#messageCount -= count;
+    if (part.size === 0) this.#drop(part);
+    else this.#sink(part);
+  }
+
+  /** Joins a part with its neighbours, if they are small. */
+  #merge(middle: TimedPart): void {
+    if (middle.size > MERGED_RUNS_MAX) return;
+    const index = this.#indexOf(middle);
+    for (let first = index; first >= Math.max(0, index - 1); first--) {
+      const part = this.#parts[first]!;
+      const next = this.#parts[first + 1];
+      if (next === undefined || part.size + next.size > MERGED_RUNS_MAX) continue;
+      part.append(next);
+      next.visits = 0;
+      this.#drop(next);
+      this.#siftUp(part);
+    }
+  }
+
+  #drop(part: TimedPart): void {
+    this.#visits += part.visits;
+    this.#parts.splice(this.#indexOf(part), 1);
+    const last = this.#heap.pop()!;
+    if (last === part) return;
+    this.#heap[last.place = part.place] = last;
+    this.#siftUp(last);
+    this.#sink(last);
+  }
+
+  #indexOf(part: TimedPart): number {
+    return this.#parts.indexOf(part, this.#findPart(part.firstId));
+  }
+
+  #clear(): void {
+    this.#visits = this.visits;
+    this.#parts.length = this.#heap.length = 0;
+    this.#size = this.#messageCount = 0;
+  }
+
+  /** Puts a part to its place of the heap, there or above. */
+  #siftUp(part: TimedPart): void {
+    const heap = this.#heap;
+    let { place } = part;
+    while (place > 0) {
+      const parent = heap[(place - 1) >>> 1]!;
+      this.#visits++;
+      if (!isBefore(part, parent)) break;
+      heap[parent.place = place] = parent;
+      place = (place - 1) >>> 1;
+    }
+    heap[part.place = place] = part;
+  }
+
+  /** Puts a part to its place of the heap, there or below. */
+  #sink(part: TimedPart): void {
+    const heap = this.#heap;
+    let { place } = part;
     for (;;) {
-      let child = index * 2 + 1;
-      if (child >= this.size) break;
+      let child = heap[place * 2 + 1];
+      const right = heap[place * 2 + 2];
+      if (child === undefined) break;
       this.#visits++;
-      const right = child + 1;
-      if (right < this.size) {
-        const rightId = this.#firstId[this.#slots[right]!]!;
-        if (this.#isBefore(this.#at[right]!, rightId, child)) child = right;
-      }
-      if (this.#isBefore(at, firstId, child)) break;
-      this.#put(index, this.#at[child]!, this.#slots[child]!);
-      index = child;
+      if (right !== undefined && isBefore(right, child)) child = right;
+      if (!isBefore(child, part)) break;
+      const { place: next } = child;
+      heap[child.place = place] = child;
+      place = next;
     }
-    this.#put(index, at, slot);
+    heap[part.place = place] = part;
   }
+}
 
-  #isBefore(at: number, firstId: number, index: number): boolean {
-    const other = this.#at[index]!;
-    return at < other || (at === other && firstId < this.#firstId[this.#slots[index]!]!);
-  }
+function isBefore(one: TimedPart, other: TimedPart): boolean {
+  const { nextAt } = one;
+  const { nextAt: otherAt } = other;
+  return nextAt < otherAt || (nextAt === otherAt && one.nextId < other.nextId);
+}
 
-  #put(index: number, at: number, slot: number): void {
-    this.#at[index] = at;
-    this.#slots[index] = slot;
-    if (this.#order !== undefined) this.#places[slot] = index;
-  }
-
-  #get(index: number): TimedRun {
-    const slot = this.#slots[index]!;
-    const traits = this.#traits[slot]!;
-    const priority = traits % PRIORITIES;
-    const others = (traits - priority) / PRIORITIES;
-    const lane = laneOf(others);
-    const run = {
-      at: this.#at[index]!,
-      firstId: this.#firstId[slot]!,
-      count: this.#count[slot]!,
-      attempts: attemptsOf(others),
-    };
-    if (lane === undefined) return priority === PRIORITY_DEFAULT ? run : { ...run, priority };
-    return { ...run, ...priority !== PRIORITY_DEFAULT && { priority }, lane };
-  }
+function tell({ at, firstId, count, traits }: PackedRun): TimedRun {
+  const priority = traits % PRIORITIES;
+  const others = (traits - priority) / PRIORITIES;
+  const lane = laneOf(others);
+  const run = { at, firstId, count, attempts: attemptsOf(others) };
+  if (lane === undefined) return priority === PRIORITY_DEFAULT ? run : { ...run, priority };
+  return { ...run, ...priority !== PRIORITY_DEFAULT && { priority }, lane };
 }

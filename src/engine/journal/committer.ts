@@ -3,7 +3,7 @@ import { BrokerError } from "../../../protocol.ts";
 import type { Decided, Moved, Stored } from "../../broker/event.ts";
 import type { SyncLevel } from "../../broker/engine.ts";
 import type { Appender, StoreOutcome } from "../../broker/event_log.ts";
-import { invariant } from "../../broker/collections/invariant.ts";
+import { invariant } from "../../broker/invariant.ts";
 import type { WriteCounters } from "./journal_counters.ts";
 import { DescriptorShortageError, DiskFullError } from "./disk/disk.ts";
 import type { Group, MoveOutcome } from "./segments/group.ts";

@@ -1,7 +1,7 @@
 import { BrokerError } from "../../../protocol.ts";
 import type { SyncLevel } from "../../broker/engine.ts";
 import type { Appender, EventLog, LoggedState } from "../../broker/event_log.ts";
-import { invariant } from "../../broker/collections/invariant.ts";
+import { invariant } from "../../broker/invariant.ts";
 import { LogBusyError, type Pager, type Segment } from "../../broker/backlog/pager.ts";
 import { Backups } from "./backup/backups.ts";
 import { readClosedMark, writeClosedMark } from "./segments/closed_mark.ts";

@@ -4,11 +4,13 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertLess } from "@std/assert";
 import fc from "fast-check";
 import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/entry.ts";
 import { joinRanges } from "../../../src/broker/collections/id_ranges.ts";
 import { type TimedRun, TimedRuns } from "../../../src/broker/collections/timed_runs.ts";
+import { chooseLength } from "../../support/length.ts";
+import { Random } from "../../support/random.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
 /** Runs of a time, a first id, a count and a attempts. */
@@ -150,6 +152,82 @@ Deno.test("TimedRuns hold the same as a plain Map (random)", () => {
     }),
     fuzz(100),
   );
+});
+
+Deno.test("TimedRuns of thousands of runs hold the same as a plain Map (random)", () => {
+  const seed = Number(Deno.env.get("TIMED_SEED") ?? Date.now() % 1e6);
+  // deno-lint-ignore no-console
+  console.log(`TIMED_SEED=${seed}`);
+  for (let round = 0; round < chooseLength({ short: 3, long: 100 }); round++) {
+    compareMany(new Random(seed + round));
+  }
+});
+
+/** Has thousands of runs come and go, in all orders, more at first than at the end. */
+function compareMany(random: Random): void {
+  const runs = new TimedRuns();
+  const model = new Map<number, { at: number; attempts: number; priority: number }>();
+  const free = Array.from({ length: 4000 }, (_, index) => index);
+  const isOrdered = random.chance(0.3);
+  const check = (taken: readonly TimedRun[], isMeant: (id: number, at: number) => boolean) => {
+    const wanted = [...model].filter(([id, { at }]) => isMeant(id, at)).sort(([a], [b]) => a - b);
+    assertEquals(unfold(taken), wanted);
+    for (const [id] of wanted) model.delete(id);
+  };
+  for (let step = 0; step < 9000; step++) {
+    const isLate = step > 6000;
+    if (free.length > 0 && random.chance(isLate ? 0.1 : 0.7)) {
+      const place = isOrdered ? 0 : random.below(free.length);
+      const firstId = 1 + free.splice(place, 1)[0]! * 4;
+      const run = { at: random.below(5000), firstId, count: 1 + random.below(4), attempts: 0 };
+      runs.add(run);
+      const kept = { at: run.at, attempts: 0, priority: PRIORITY_DEFAULT };
+      for (let id = firstId; id < firstId + run.count; id++) model.set(id, kept);
+      continue;
+    }
+    const firstId = 1 + random.below(16_000);
+    const endId = firstId + 1 + random.below(random.chance(0.1) ? 3000 : 6);
+    if (random.chance(0.3)) {
+      const due = runs.takeDue(runs.nextAt);
+      const nextAt = due?.at ?? Infinity;
+      if (due !== undefined) {
+        check([due], (id) => id >= due.firstId && id < due.firstId + due.count);
+      }
+      assertEquals([...model.values()].some(({ at }) => at < nextAt), false);
+    } else if (random.chance(0.5)) {
+      const ids = (id: number) => id >= firstId && id < endId;
+      check(runs.remove([{ firstId, count: endId - firstId }]), ids);
+    } else {
+      const found = unfold(runs.find(firstId, endId)).map(([id]) => id);
+      const ids = found.filter((id) => id >= firstId && id < endId);
+      assertEquals(ids, [...model.keys()].filter((id) => ids.includes(id)).sort((a, b) => a - b));
+      for (let id = firstId; id < Math.min(endId, firstId + 6); id++) {
+        assertEquals(ids.includes(id), model.has(id), `${id}`);
+      }
+    }
+    assertEquals(runs.messageCount, model.size);
+  }
+  assertEquals(runs.findOldest()?.firstId ?? Infinity, Math.min(...model.keys()));
+  check(runs.list(), () => true);
+}
+
+Deno.test("TimedRuns: the first look by id costs no more than the others, however many there are", () => {
+  const measure = (count: number) => {
+    const runs = new TimedRuns();
+    for (let index = 0; index < count; index++) {
+      runs.add({ at: (index * 7919) % count, firstId: index * 2 + 1, count: 1, attempts: 0 });
+    }
+    return [
+      () => runs.find(count + 1, count + 2),
+      () => runs.remove([{ firstId: count + 1, count: 1 }]),
+      () => runs.findOldest(),
+    ].map((look) => {
+      const before = runs.visits;
+      look();
+      return runs.visits - before;
+    });
+  };
+  for (const visits of measure(100_000)) assertLess(visits, 2000);
 });
 
 /** Writes runs down as single messages, by id. */

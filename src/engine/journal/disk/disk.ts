@@ -1,4 +1,4 @@
-import { invariant } from "../../../broker/collections/invariant.ts";
+import { invariant } from "../../../broker/invariant.ts";
 
 /** The file whose lock a broker holds while it uses the directory. */
 export const LOCK_NAME = "LOCK";

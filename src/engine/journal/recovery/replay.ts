@@ -3,7 +3,7 @@ import { readEvents } from "../../../broker/events/event_codec.ts";
 import { listMessages } from "../../../broker/events/message_record.ts";
 import { RecordType, UnreadableRecordError } from "../../../broker/events/record.ts";
 import type { LoggedState } from "../../../broker/event_log.ts";
-import { invariant } from "../../../broker/collections/invariant.ts";
+import { invariant } from "../../../broker/invariant.ts";
 import { readPieces } from "./checkpoint_v3.ts";
 import { CheckpointWatch } from "./checkpoint_watch.ts";
 import type { Disk } from "../disk/disk.ts";

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers";
-import { invariant } from "../../../broker/collections/invariant.ts";
+import { invariant } from "../../../broker/invariant.ts";
 import type { SnapshotPiece } from "../../../broker/state/snapshot.ts";
 import type { FoundSegment } from "./directory.ts";
 import type { Disk, DiskFile } from "../disk/disk.ts";

@@ -78,6 +78,14 @@ export async function connectDenoSocket(
   }
 }
 
+/** Finds the address of this end of a connection; there is none if it is no socket of Deno. */
+export function findOwnEnd(
+  connection: Duplex & { readonly localAddr?: Partial<Deno.NetAddr> },
+): { hostname: string; port: number } | undefined {
+  const { hostname, port } = connection.localAddr ?? {};
+  return hostname === undefined || port === undefined ? undefined : { hostname, port };
+}
+
 /** Opens a port; throws what Deno throws. */
 export function openPort(address: { hostname: string; port: number }): OpenPort {
   return Deno.listen(address);

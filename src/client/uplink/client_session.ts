@@ -17,6 +17,7 @@ import { systemClock } from "../../transport/clock.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import { Heartbeat } from "../../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../../transport/link.ts";
+import { connectedLinks } from "../../transport/sockets.ts";
 import { whenAborted } from "../member/abort_listener.ts";
 import { errorOfCall } from "../member/caller_trace.ts";
 import { explainForeign } from "./foreign_answer.ts";
@@ -75,6 +76,7 @@ export class ClientSession implements LinkOwner {
   #members: ClusterMembers | undefined;
   readonly #ended: Promise<Error | undefined>;
   readonly #heartbeat = new Heartbeat();
+  readonly #unlist: () => void;
   #timer: ReturnType<typeof setInterval> | undefined;
   #events: SessionEvents | undefined;
   #error: Error | undefined;
@@ -83,6 +85,7 @@ export class ClientSession implements LinkOwner {
   private constructor(duplex: Duplex, { client, token, standby, action }: Introduction) {
     this.#action = action;
     this.link = new Link(duplex, this, FRAME_BYTES_RESERVE);
+    this.#unlist = connectedLinks.add(duplex, this.link);
     this.link.writer.bytes(MAGIC);
     writeControlFrame(this.link.writer, "hello", {
       client,
@@ -198,6 +201,7 @@ export class ClientSession implements LinkOwner {
       this.#error = explainForeign(this.#error, this.link.decoder, this.#action);
     }
     clearInterval(this.#timer);
+    this.#unlist();
     this.link.close();
     this.#welcomed.reject(this.#error ?? new UnansweredError());
     return this.#error;

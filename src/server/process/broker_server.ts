@@ -24,7 +24,7 @@ import type { ConnectionNumbers } from "../management/management.ts";
 import type { Settings } from "../settings/settings.ts";
 import { findConnectionLimit } from "../system_file.ts";
 import { startCaretaker } from "./caretaker.ts";
-import { ClockWatch } from "./clock_watch.ts";
+import { ClockWatch, type Peer } from "./clock_watch.ts";
 import { StartError } from "./start_error.ts";
 import { Succession } from "./succession.ts";
 import { Ticker } from "./ticker.ts";
@@ -282,8 +282,8 @@ export class Server implements BrokerServer {
     return active;
   }
 
-  #open(caller: Caller): void {
-    const duplex = this.#watch?.watch(caller.duplex) ?? caller.duplex;
+  #open(caller: Caller, socket?: Peer): void {
+    const duplex = this.#watch?.watch(caller.duplex, socket) ?? caller.duplex;
     this.#sessions.open({ ...caller, duplex });
   }
 
@@ -325,7 +325,7 @@ export class Server implements BrokerServer {
         address: hostname,
         countQueued: (now) => queues.find(ports, now),
         ...tls?.admit(connection, peer, () => inputMemory.isSpent),
-      });
+      }, { hostname, port });
     };
     try {
       return new Listener({ hostname, port, log, onConnection });

@@ -117,6 +117,29 @@ testWays("what is not acknowledged in time is taken back, and the clock does so"
   await following;
 });
 
+for (const late of ["what it is sent", "what it sends"] as const) {
+  Deno.test(`time does not pass while bytes are under way: a client gets ${late} late`, async () => {
+    const clock = new VirtualClock({ start: 0 });
+    await using broker = await startOn(clock);
+    const { connection, delay } = await connectLate(broker, late);
+    await using _connection = connection;
+    await connection.cursor().createStream("s", { maxDeliveries: 3, backoffMs: [1000] });
+    await connection.publisher("s").sendMessage("x", { delayMs: 500 });
+    const times: number[] = [];
+    const following = handle(connection.follower("s"), async (message) => {
+      times.push(clock.now());
+      await message.nack();
+    });
+    await connection.cursor().getStream("s");
+    delay.ms = 20;
+    await clock.advance("1h");
+    delay.ms = 0;
+    assertEquals(times, [500, 1500, 2500]);
+    await connection.close();
+    await following;
+  });
+}
+
 testWays("messages expire, by their own time to live and by their stream's", async (use) => {
   const { clock, connection } = use;
   const cursor = connection.cursor();
@@ -183,6 +206,40 @@ testWays(
     await following;
   },
 );
+
+/** Connects over a socket that hands over later, as soon as a delay is set, in one direction. */
+async function connectLate(
+  broker: BrokerServer,
+  late: "what it is sent" | "what it sends",
+): Promise<{ connection: Connection; delay: { ms: number } }> {
+  const delay = { ms: 0 };
+  const wait = () => new Promise<void>((resolve) => void setTimeout(resolve, delay.ms));
+  const { connect: connectSocket } = Deno;
+  Deno.connect = (async (options: Deno.ConnectOptions) => {
+    const socket = await connectSocket(options);
+    const read = socket.read.bind(socket);
+    const write = socket.write.bind(socket);
+    if (late === "what it sends") {
+      socket.write = async (bytes) => {
+        await wait();
+        return await write(bytes);
+      };
+    } else {
+      socket.read = async (buffer) => {
+        const count = await read(buffer);
+        await wait();
+        return count;
+      };
+    }
+    return socket;
+  }) as typeof Deno.connect;
+  try {
+    const { hostname, port } = broker;
+    return { connection: await connect({ hostname, port }), delay };
+  } finally {
+    Deno.connect = connectSocket;
+  }
+}
 
 // Brokers.
 

@@ -121,6 +121,15 @@ const ways: [what: string, fill: (filled: Filled, count: number) => void][] = [
   ["ready, of all priorities", (filled, count) => {
     filled.publish(...shuffled(count).map((number) => ({ priority: number % 10 })));
   }],
+  ["of many lanes", (filled, count) => {
+    filled.publish(...shuffled(count).map((number) => ({ lane: `${number % 100}` })));
+  }],
+  ["of many lanes, all priorities", (filled, count) => {
+    const wishes = shuffled(count).map((number) => {
+      return { lane: `${number % 100}`, priority: number % 10 };
+    });
+    filled.publish(...wishes);
+  }],
   ["ready again after failures, every other one", (filled, count) => {
     filled.publish(...Array.from({ length: count }, () => ({})));
     filled.take(count);
@@ -132,6 +141,32 @@ for (const [what, fill] of ways) {
   Deno.test(`publishing to a full stream that drops the oldest costs the same: messages ${what}`, () => {
     const [few, many] = [measureDrops(FEW, fill), measureDrops(MANY, fill)];
     assertLess(many, few * 2 + 100);
+  });
+}
+
+for (const [what, fill] of ways) {
+  Deno.test(`the first looks by id cost the same: messages ${what}`, async () => {
+    const measure = async (count: number) => {
+      const filled = new Filled({ maxDeliveries: 99 });
+      fill(filled, count);
+      const { broker } = filled.test;
+      const looks = [
+        () => broker.cancelMessage("orders", count - 7),
+        () => broker.getStream("orders"),
+        () => broker.peek("orders", count / 2, 3),
+        () => broker.explain("orders"),
+        () => broker.cancelMessages("orders", { lane: "no such lane" }),
+      ];
+      const costs: number[] = [];
+      for (const look of looks) {
+        const before = filled.stream.visits;
+        await look();
+        costs.push(filled.stream.visits - before);
+      }
+      return costs;
+    };
+    const [few, many] = [await measure(FEW), await measure(MANY)];
+    many.forEach((cost, index) => assertLess(cost, few[index]! * 2 + 300, `${index}`));
   });
 }
 

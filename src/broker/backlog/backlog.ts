@@ -1,4 +1,4 @@
-import type { MessageBatch, StoredRun } from "../../../protocol.ts";
+import { BrokerError, type MessageBatch, type StoredRun } from "../../../protocol.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import { invariant } from "../invariant.ts";
 import type { Place, Segment } from "./pager.ts";
@@ -148,6 +148,19 @@ export class Backlog {
       endIndex = Math.max(index + 1, findLast(offsets, start + bytesMax, index, endIndex));
     }
     return { count: endIndex - index, buffer: slab.bytes, start, end: offsets[endIndex]! };
+  }
+
+  /** The bytes of a message, with those behind it; undefined if it is gone, or they cannot be read now. */
+  tryRead(id: number, countMax: number = 1, bytesMax: number = 0): MessageBatch | undefined {
+    const slab = this.#slabs[this.#cut(id)];
+    if (slab === undefined || id < slab.firstId) return undefined;
+    if (slab.findLive(id - slab.firstId) !== id - slab.firstId) return undefined;
+    try {
+      return this.read(id, countMax, bytesMax);
+    } catch (error) {
+      if (error instanceof BrokerError) return undefined;
+      throw error;
+    }
   }
 
   /**

@@ -1,6 +1,12 @@
-import { MORE_FLAG, readEntryFlags, readEntrySize } from "../../protocol/messages/entry.ts";
-import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
+import { readEntrySize } from "../../protocol/messages/entry.ts";
+import {
+  findEntryDedupId,
+  findEntryKey,
+  findEntryLane,
+} from "../../protocol/messages/properties.ts";
+import { encodeUtf8 } from "../../protocol/utf8.ts";
 import { type IdRange, joinRanges } from "../collections/id_ranges.ts";
+import type { Lane } from "../lanes/lane.ts";
 import type { Stream } from "../stream/stream.ts";
 
 /** How many ids, and bytes of their messages, one step looks at: about two milliseconds of work. */
@@ -27,25 +33,33 @@ export interface FoundMessages {
 
 /**
  * Looks for messages by what is written in them, some thousand at a time: there may be a million, and each
- * of them has to be read.
+ * of them has to be read. Only the ready messages of a lane are known without that.
  */
 export class MessageSearch {
   readonly #stream: Stream;
-  readonly #flag: number;
-  readonly #name: keyof Wanted;
-  readonly #value: string;
+  readonly #locate: (buffer: Uint8Array, offset: number) => number;
+  readonly #wanted: Uint8Array;
+  readonly #lane: string | undefined;
 
   /** @param wanted One property and its value. */
   constructor(stream: Stream, { lane, key, dedupId }: Wanted) {
     this.#stream = stream;
-    this.#name = key !== undefined ? "key" : dedupId !== undefined ? "dedupId" : "lane";
-    this.#flag =
-      { key: PropertyFlag.key, dedupId: PropertyFlag.dedupId, lane: MORE_FLAG }[this.#name];
-    this.#value = key ?? dedupId ?? lane!;
+    this.#locate = key !== undefined
+      ? findEntryKey
+      : dedupId !== undefined
+      ? findEntryDedupId
+      : findEntryLane;
+    this.#wanted = encodeUtf8(key ?? dedupId ?? lane!);
+    this.#lane = lane;
   }
 
   /** Finds up to `limit` messages behind an id; throws if they cannot be read. */
   find(after: number, limit: number): FoundMessages {
+    if (this.#lane !== undefined) {
+      const lane = this.#stream.share.lanes?.table.find(this.#lane);
+      if (lane === undefined) return { ranges: [], next: undefined };
+      if (lane.parkedCount + lane.delayedCount === 0) return this.#findOf(lane, after, limit);
+    }
     const { backlog, intake: { storedNextId } } = this.#stream;
     const found: IdRange[] = [];
     let id = after + 1;
@@ -62,6 +76,39 @@ export class MessageSearch {
     }
     const next = endId < storedNextId ? endId - 1 : undefined;
     return { ranges: joinRanges(found), next };
+  }
+
+  /** Finds messages of a lane of which none waits for a time or a key. */
+  #findOf(lane: Lane, after: number, limit: number): FoundMessages {
+    const { share, intake: { storedNextId } } = this.#stream;
+    const found: number[] = [];
+    if (lane.pendingCount > 0) {
+      for (const { run: { firstId, count, lane: one, lanes } } of share.listHeld()) {
+        for (let index = 0; index < count; index++) {
+          const isOfLane = (lanes?.[index] ?? one) === lane.number;
+          if (isOfLane && firstId + index > after) found.push(firstId + index);
+        }
+      }
+    }
+    let from = Math.max(after + 1, lane.findOldest()?.firstId ?? storedNextId);
+    const pendingCount = found.length;
+    for (let windows = 0; windows < EMPTY_WINDOWS_MAX && from < storedNextId; windows++) {
+      for (const run of lane.list(from, from + WINDOW_IDS)) {
+        const first = Math.max(from, run.firstId);
+        const end = Math.min(from + WINDOW_IDS, run.firstId + run.count);
+        for (let id = first; id < end; id++) found.push(id);
+      }
+      from += WINDOW_IDS;
+      if (found.length - pendingCount >= limit) break;
+    }
+    // What is held may have any id: behind where this has ended it comes with the next messages.
+    const ids = found.filter((id) => id < from || from >= storedNextId).sort((one, other) =>
+      one - other
+    );
+    const isCut = ids.length > limit;
+    const ranges = joinRanges(ids.slice(0, limit).map((firstId) => ({ firstId, count: 1 })));
+    const next = isCut ? ids[limit - 1] : from < storedNextId ? from - 1 : undefined;
+    return { ranges, next };
   }
 
   /** Looks at messages; returns the id at which it has stopped, if it did not look at all. */
@@ -84,7 +131,12 @@ export class MessageSearch {
   }
 
   #matches(buffer: Uint8Array, offset: number): boolean {
-    if ((readEntryFlags(buffer, offset) & this.#flag) === 0) return false;
-    return readProperties(buffer, offset)[this.#name] === this.#value;
+    const at = this.#locate(buffer, offset);
+    const wanted = this.#wanted;
+    if (at === 0 || buffer[at] !== wanted.length) return false;
+    for (let index = 0; index < wanted.length; index++) {
+      if (buffer[at + 1 + index] !== wanted[index]) return false;
+    }
+    return true;
   }
 }

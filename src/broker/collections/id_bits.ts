@@ -1,3 +1,4 @@
+import type { IdRange } from "./id_ranges.ts";
 import { RunList } from "./run_list.ts";
 
 /** How many ids a block has, and a word of it. */
@@ -61,11 +62,33 @@ export class IdBits {
     }
   }
 
+  /** Those of some ids that are here, in order. */
+  list({ firstId, count }: IdRange): number[] {
+    const ids: number[] = [];
+    const endId = firstId + count;
+    const blocks = this.#order.list(
+      Math.floor(firstId / BLOCK_IDS),
+      Math.floor((endId - 1) / BLOCK_IDS) + 1,
+    );
+    for (const { firstId: firstBlock, count } of blocks) {
+      const from = Math.max(firstId, firstBlock * BLOCK_IDS);
+      const to = Math.min(endId, (firstBlock + count) * BLOCK_IDS);
+      for (let id = from; id < to; id++) if (this.#has(id)) ids.push(id);
+    }
+    return ids;
+  }
+
   clear(): void {
     this.#blocks.clear();
     this.#order.removeAll();
     this.#last = undefined;
     this.#lastNumber = -1;
+  }
+
+  #has(id: number): boolean {
+    const index = id % BLOCK_IDS;
+    const { words } = this.#find(Math.floor(id / BLOCK_IDS))!;
+    return (words[index >>> 5]! & (1 << (index & 31))) !== 0;
   }
 
   #find(number: number): Block | undefined {

@@ -18,6 +18,11 @@ export class LaneHeap {
     return this.#lanes[0];
   }
 
+  /** Up to so many of them, in no order. */
+  list(countMax: number): Lane[] {
+    return this.#lanes.slice(0, Math.max(0, countMax));
+  }
+
   /** Moves a lane here, or to its new place. */
   put(lane: Lane): void {
     if (lane.home !== this) {

@@ -1,99 +1,113 @@
+import type { Backlog } from "../backlog/backlog.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
-import { byFirstId } from "../collections/id_ranges.ts";
 import { RunList } from "../collections/run_list.ts";
 import type { ReadyRun } from "../ready/ready_run.ts";
 import type { Lane } from "./lane.ts";
+import { LaneReader } from "./lane_reader.ts";
 import type { LaneTable } from "./lane_table.ts";
 
-/** An order that nothing was looked up in for so many changes, and twice its length, is dropped. */
-const UNUSED_MIN = 1000;
+/** The first ids of lanes are forgotten when there are so many more than twice as many as lanes. */
+const UNUSED_MAX = 1000;
 
-/** Adjacent ready messages of one lane. */
+/** So many messages are looked up in their bytes, without a look at the oldest ones. */
+const FEW_MAX = 64;
+
+/** Among so many of the oldest ids the oldest ready message is looked for, before all lanes are asked. */
+const OLDEST_MAX = 256;
+
+/** Adjacent messages of one lane. */
 export interface LanePart {
   readonly lane: Lane;
   readonly range: IdRange;
 }
 
 /**
- * Finds ready messages of all lanes by id. As long as messages leave by turn, or the oldest one of all is
- * asked for now and then, that takes a look at each lane. An order of all messages by id is made when that
- * would take more, and dropped when it is not used any more.
+ * Finds ready messages of all lanes by id. As long as messages leave by turn, that costs nothing: the lane of a
+ * message is in its bytes. The oldest one of all is mostly among the oldest messages. Where it is not, the
+ * first ids of all lanes are kept from then on; they are forgotten when nobody asks any more.
  */
 export class LaneIndex {
   readonly #table: LaneTable;
-  /** The lanes' numbers by the ids of their messages. */
-  #order: RunList | undefined;
-  /** How many changes the order has seen since it was last used. */
-  #unusedFor = 0;
-  /** How many lanes were looked at without it. */
-  #looks = 0;
+  readonly #backlog: Backlog;
+  readonly #reader: LaneReader;
+  /** For each lane with messages an id that is not above its smallest one; the notes are lanes' numbers. */
+  #oldest: RunList | undefined;
   #count = 0;
+  #visits = 0;
   /** Lanes with messages that were delivered before. */
   readonly #returning = new Set<Lane>();
-  visits = 0;
 
-  constructor(table: LaneTable) {
+  constructor(table: LaneTable, backlog: Backlog) {
     this.#table = table;
+    this.#backlog = backlog;
+    this.#reader = new LaneReader(backlog, table);
   }
 
+  get visits(): number {
+    return this.#visits + this.#reader.visits + (this.#oldest?.visits ?? 0);
+  }
+
+  /** Notes that a lane has messages more. */
   add(lane: Lane, { firstId, count, attempts }: ReadyRun): void {
     this.#count += count;
     if (attempts > 0) this.#returning.add(lane);
-    if (this.#order === undefined) return;
-    this.#order.add(firstId, count, lane.number);
-    this.#age();
+    if (this.#oldest === undefined || lane.findOldest()!.firstId < firstId) return;
+    this.#noteOldest(this.#oldest, lane, firstId);
+    if (this.#oldest.count > UNUSED_MAX + 2 * this.#table.size) this.#forgetOldest();
   }
 
   /** Notes that messages of a lane were taken out of it. */
-  take(lane: Lane, range: IdRange): void {
-    this.#count -= range.count;
+  take(lane: Lane, count: number): void {
+    this.#count -= count;
     if (this.#returning.size > 0 && lane.returnedCount === 0) this.#returning.delete(lane);
-    if (this.#order === undefined) return;
-    this.#order.remove([range]);
-    this.#age();
   }
 
   clear(): void {
-    this.#order = undefined;
+    this.#forgetOldest();
     this.#returning.clear();
     this.#count = 0;
   }
 
-  listReturning(): Lane[] {
-    return [...this.#returning];
+  /** The lanes that may have some of the messages that were delivered before. */
+  listReturning(fromId: number = 0, toId: number = Infinity): Iterable<Lane> {
+    if (toId - fromId >= this.#returning.size) return [...this.#returning];
+    const lanes = new Set<Lane>();
+    const range = { firstId: fromId, count: toId - fromId };
+    for (const { lane } of this.#reader.list(range)) lanes.add(lane);
+    return lanes;
   }
 
   /** The lane with the ready message that has the smallest id. */
   findOldest(): Lane | undefined {
     if (this.#count === 0) return undefined;
-    if (this.#order === undefined && this.#looks > this.#count) this.#makeOrder();
-    if (this.#order !== undefined) {
-      this.#unusedFor = 0;
-      return this.#table.get(this.#order.firstNote);
+    if (this.#oldest === undefined) {
+      const lane = this.#findAmongFirst();
+      if (lane !== undefined) return lane;
     }
-    let oldest: Lane | undefined;
-    let oldestId = Infinity;
-    for (const lane of this.#table) {
-      this.visits++;
-      this.#looks++;
-      const id = lane.findOldest()?.firstId ?? Infinity;
-      if (id >= oldestId) continue;
-      oldest = lane;
-      oldestId = id;
+    const oldest = this.#oldest ??= this.#listOldest();
+    while (oldest.count > 0) {
+      const { firstId, firstNote } = oldest;
+      const lane = this.#table.get(firstNote);
+      const found = lane.findOldest()?.firstId;
+      if (found === firstId) return lane;
+      // That one has gone, or the lane, whose number another one may have now.
+      oldest.take(1);
+      if (found !== undefined) this.#noteOldest(oldest, lane, found);
     }
-    return oldest;
+    return undefined;
   }
 
-  /** Finds the ready messages among some, lane by lane; each part is taken out before the next is found. */
+  /** Finds ready messages among some, lane by lane; each part is taken out before the next is found. */
   *find(ranges: readonly IdRange[]): Generator<LanePart> {
-    for (const { firstId, count } of ranges) {
+    for (const range of ranges) {
+      const { firstId, count } = range;
       const endId = firstId + count;
       for (let from = firstId; from < endId;) {
-        const lane = this.findOldest();
+        const lane = count > FEW_MAX ? this.findOldest() : undefined;
         const run = lane?.findOldest();
-        if (lane === undefined || run === undefined || run.firstId >= endId) break;
-        if (run.firstId < from) {
-          yield* this.#findInOrder(from, endId);
+        if (run !== undefined && run.firstId >= endId) break;
+        if (lane === undefined || run === undefined || run.firstId < from) {
+          yield* this.#reader.list({ firstId: from, count: endId - from });
           break;
         }
         const range = { firstId: run.firstId, count: Math.min(run.count, endId - run.firstId) };
@@ -103,31 +117,38 @@ export class LaneIndex {
     }
   }
 
-  *#findInOrder(fromId: number, toId: number): Generator<LanePart> {
-    this.#unusedFor = 0;
-    const order = this.#order ?? this.#makeOrder();
-    for (const { firstId, count, note } of order.list(fromId, toId)) {
-      const from = Math.max(firstId, fromId);
-      const to = Math.min(firstId + count, toId);
-      yield { lane: this.#table.get(note), range: { firstId: from, count: to - from } };
+  /** Lists the lanes of some messages, ready or not. */
+  list(range: IdRange): Iterable<LanePart> {
+    return this.#reader.list(range);
+  }
+
+  #findAmongFirst(): Lane | undefined {
+    const range = { firstId: this.#backlog.findFirst(0), count: OLDEST_MAX };
+    for (const { lane, range: { firstId, count } } of this.#reader.list(range, false)) {
+      if (lane.list(firstId, firstId + count).length > 0) return lane;
     }
+    return undefined;
   }
 
-  #makeOrder(): RunList {
-    const runs = [...this.#table].flatMap((lane) =>
-      lane.list().map(({ firstId, count }) => ({ firstId, count, lane: lane.number }))
-    );
-    this.visits += runs.length;
-    const order = this.#order = new RunList();
-    for (const { firstId, count, lane } of runs.sort(byFirstId)) order.add(firstId, count, lane);
-    this.#unusedFor = 0;
-    this.#looks = 0;
-    return order;
+  #listOldest(): RunList {
+    const first: { lane: Lane; firstId: number }[] = [];
+    for (const lane of this.#table) {
+      this.#visits++;
+      const id = lane.findOldest()?.firstId;
+      if (id !== undefined) first.push({ lane, firstId: id });
+    }
+    const oldest = new RunList();
+    const sorted = first.sort((one, other) => one.firstId - other.firstId);
+    for (const { lane, firstId } of sorted) oldest.add(firstId, 1, lane.number);
+    return oldest;
   }
 
-  #age(): void {
-    if (++this.#unusedFor <= UNUSED_MIN + 2 * this.#count) return;
-    this.visits += this.#order!.visits;
-    this.#order = undefined;
+  #noteOldest(oldest: RunList, { number }: Lane, id: number): void {
+    if (oldest.list(id, id + 1).length === 0) oldest.add(id, 1, number);
+  }
+
+  #forgetOldest(): void {
+    this.#visits += this.#oldest?.visits ?? 0;
+    this.#oldest = undefined;
   }
 }

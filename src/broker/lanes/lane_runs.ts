@@ -1,6 +1,7 @@
 import type { LaneFigures, MessageBatch } from "../../../protocol.ts";
 import type { LaneSettings } from "../../protocol/lane_settings.ts";
-import type { IdRange } from "../collections/id_ranges.ts";
+import { countIds, type IdRange } from "../collections/id_ranges.ts";
+import type { Backlog } from "../backlog/backlog.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import type { ReadyList, ReadyRun } from "../ready/ready_run.ts";
 import type { Lane } from "./lane.ts";
@@ -24,6 +25,8 @@ const HELD_MIN = 1024;
 
 /** Hears what happens in a share with lanes. */
 export interface LaneListener {
+  /** The messages of the share. */
+  readonly backlog: Backlog;
   /** Messages may go that might not before. */
   opened(): void;
   /** A lane waits for a time. */
@@ -72,7 +75,7 @@ export class LaneRuns implements ReadyList {
   constructor(rules: TurnRules, hash: KeyedHash | undefined, listener: LaneListener) {
     this.table = new LaneTable(rules, hash);
     this.#turns = new LaneTurns(rules);
-    this.#index = new LaneIndex(this.table);
+    this.#index = new LaneIndex(this.table, listener.backlog);
     this.#listener = listener;
   }
 
@@ -84,6 +87,11 @@ export class LaneRuns implements ReadyList {
   get figures(): LaneFigures {
     const { openCount, limitedCount: limited } = this.#turns;
     return { count: this.table.size, waiting: openCount + limited, limited };
+  }
+
+  /** Lanes with messages that may not go, in no order, up to so many. */
+  listLimited(countMax: number): Lane[] {
+    return this.#turns.listLimited(countMax);
   }
 
   get hasNext(): boolean {
@@ -106,12 +114,16 @@ export class LaneRuns implements ReadyList {
     return this.#turns.nextAt;
   }
 
-  list(fromId?: number, toId?: number): ReadyRun[] {
-    return [...this.table].flatMap((lane) => ofLane(lane, lane.list(fromId, toId)));
+  list(fromId: number = 0, toId: number = Infinity): ReadyRun[] {
+    const count = toId - fromId;
+    const lanes = count > this.table.size
+      ? this.table
+      : new Set([...this.#index.list({ firstId: fromId, count })].map(({ lane }) => lane));
+    return [...lanes].flatMap((lane) => ofLane(lane, lane.list(fromId, toId)));
   }
 
   listReturned(fromId?: number, toId?: number): ReadyRun[] {
-    return this.#index.listReturning().flatMap((lane) =>
+    return [...this.#index.listReturning(fromId, toId)].flatMap((lane) =>
       ofLane(lane, lane.list(fromId, toId).filter(({ attempts }) => attempts > 0))
     );
   }
@@ -135,8 +147,10 @@ export class LaneRuns implements ReadyList {
     const removed: ReadyRun[] = [];
     for (const { lane, range } of this.#index.find(ranges)) {
       const runs = lane.remove([range]);
-      for (const { count } of runs) this.#count -= count;
-      this.#index.take(lane, range);
+      if (runs.length === 0) continue;
+      const count = countIds(runs);
+      this.#count -= count;
+      this.#index.take(lane, count);
       this.place(lane);
       removed.push(...ofLane(lane, runs));
     }
@@ -163,7 +177,7 @@ export class LaneRuns implements ReadyList {
   take(count: number): void {
     const lane = this.#current ?? this.#turns.next(true);
     if (count === 0 || lane === undefined) return;
-    this.#take(lane, lane.firstId, count);
+    this.#take(lane, count);
     this.place(lane);
   }
 
@@ -191,7 +205,7 @@ export class LaneRuns implements ReadyList {
       const most = Math.min(run.count, left, isLimited ? limitedMax : left);
       const count = this.#turns.isAlone ? Math.min(most, lane.room(now)) : 1;
       const { firstId, attempts, priority } = run;
-      this.#take(lane, firstId, count);
+      this.#take(lane, count);
       this.#turns.charge(lane, count, now);
       this.place(lane);
       lane.turnCount += count;
@@ -334,10 +348,10 @@ export class LaneRuns implements ReadyList {
     this.table.delete(lane);
   }
 
-  #take(lane: Lane, firstId: number, count: number): void {
+  #take(lane: Lane, count: number): void {
     lane.take(count);
     this.#count -= count;
-    this.#index.take(lane, { firstId, count });
+    this.#index.take(lane, count);
   }
 
   /** Whether all lanes had their turns in a choice that has messages enough. */

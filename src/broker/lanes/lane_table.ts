@@ -52,9 +52,17 @@ export class LaneTable {
     return counts;
   }
 
+  /** The lane of the entry at `offset`, if it is known. */
+  findAt(buffer: Uint8Array, offset: number): Lane | undefined {
+    return this.#unlessNew(this.at(buffer, offset));
+  }
+
   /** The lane of a name, if there is one. */
   find(name: string): Lane | undefined {
-    const lane = this.require(name);
+    return this.#unlessNew(this.require(name));
+  }
+
+  #unlessNew(lane: Lane): Lane | undefined {
     if (lane.isUnused && !lane.isIdle && lane.home === undefined) {
       this.delete(lane);
       return undefined;

@@ -38,8 +38,8 @@ export class LaneTurns {
   #openCount = 0;
   /** What a lane has got that had its turn last; others continue from about there. */
   #pass = 0;
-  /** How many lanes have messages and wait for something that will be told; their time is `Infinity`. */
-  #blockedCount = 0;
+  /** Lanes with messages that wait for something that will be told, in no order. */
+  readonly #blocked = new LaneHeap(() => false);
 
   constructor(rules: TurnRules) {
     this.#rules = rules;
@@ -69,7 +69,13 @@ export class LaneTurns {
 
   /** How many lanes have messages that may not go now. */
   get limitedCount(): number {
-    return this.#timed.size + this.#blockedCount;
+    return this.#timed.size + this.#blocked.size;
+  }
+
+  /** Those lanes, in no order, up to so many. */
+  listLimited(countMax: number): Lane[] {
+    const blocked = this.#blocked.list(countMax);
+    return blocked.concat(this.#timed.list(countMax - blocked.length));
   }
 
   /** Whether a lane may go. */
@@ -96,12 +102,9 @@ export class LaneTurns {
    * @returns Whether it may go, and might not before.
    */
   place(lane: Lane, now: number): boolean {
-    if (lane.dueAt === Infinity) {
-      lane.dueAt = 0;
-      this.#blockedCount--;
-    }
     const { home } = lane;
-    const wasOpen = home !== undefined && home !== this.#timed && home !== this.#resting;
+    const wasOpen = home !== undefined && home !== this.#timed && home !== this.#resting &&
+      home !== this.#blocked;
     if (lane.count > 0 && lane.room(now) >= 1) {
       this.#requireHeap(lane).put(lane);
       if (!wasOpen) this.#openCount++;
@@ -116,14 +119,8 @@ export class LaneTurns {
   }
 
   #wait(heap: LaneHeap, lane: Lane, until: number): void {
-    if (until === Infinity) {
-      lane.home?.remove(lane);
-      lane.dueAt = Infinity;
-      this.#blockedCount++;
-      return;
-    }
     lane.dueAt = until;
-    heap.put(lane);
+    (until === Infinity ? this.#blocked : heap).put(lane);
   }
 
   /** Notes that a lane has messages again that had none: what it did not use is over. */

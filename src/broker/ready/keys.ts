@@ -12,7 +12,7 @@ import {
   type KeyWait,
   type OwedRun,
   ParkedMessages,
-  type ParkingListener,
+  type ParkingWatch,
 } from "./parked_messages.ts";
 import type { ReadyRun } from "./ready_runs.ts";
 import { RestoredHolders } from "./restored_holders.ts";
@@ -69,9 +69,9 @@ export class Keys {
   readonly #unlent = new RareSet<number>();
 
   /** @param hash The hash of keys, which others may use too; without a secret key by default. */
-  constructor(hash?: KeyedHash, parked?: ParkingListener) {
+  constructor(hash?: KeyedHash, watch?: ParkingWatch) {
     this.#table = new KeyTable(hash);
-    this.#parked = new ParkedMessages(parked);
+    this.#parked = new ParkedMessages(this.#table, watch);
   }
 
   get parkedCount(): number {

@@ -1,8 +1,9 @@
 import { PRIORITY_DEFAULT } from "../../protocol/messages/entry.ts";
-import { byFirstId, type IdRange } from "../collections/id_ranges.ts";
+import type { MessageBatch } from "../../../protocol.ts";
+import type { IdRange } from "../collections/id_ranges.ts";
 import { IdBits } from "../collections/id_bits.ts";
 import { type ReadyRun, ReadyRuns } from "./ready_runs.ts";
-import { RunList } from "../collections/run_list.ts";
+import type { KeyTable } from "./key_table.ts";
 
 /** A message that waits for a key that is lent. */
 export interface OwedRun extends ReadyRun {
@@ -16,27 +17,30 @@ export interface KeyWait {
   readonly count: number;
 }
 
-/** Hears how many messages of a lane are parked more, or less. */
-export type ParkingListener = (lane: number | undefined, count: number) => void;
+/** What parked messages have to do with others. */
+export interface ParkingWatch {
+  /** Hears how many messages of a lane are parked more, or less. */
+  readonly noted: (lane: number | undefined, count: number) => void;
+  /** Reads a message; undefined if that is not possible now. */
+  readonly read: (id: number) => MessageBatch | undefined;
+}
 
 /** Messages that wait for keys, by the numbers of the keys. */
 export class ParkedMessages {
   readonly #byKey = new Map<number, ReadyRuns>();
-  /**
-   * The same messages by id, each with the number of its key, to take messages out by id. Made when it is
-   * first needed, and dropped when nothing is parked.
-   */
-  #order: RunList | undefined;
-  /** Which messages are parked: the oldest one is asked for again and again. */
+  /** Which messages are parked: the oldest one is asked for again and again. Their keys are in their bytes. */
   readonly #ids = new IdBits();
+  readonly #table: KeyTable;
   #count = 0;
   /** How many of them were delivered before: almost always none. */
   #returnedCount = 0;
-  readonly #noted: ParkingListener | undefined;
+  readonly #watch: ParkingWatch | undefined;
+  #visits = 0;
 
-  /** @param noted Hears of messages that are parked, and of those that no longer are. */
-  constructor(noted?: ParkingListener) {
-    this.#noted = noted;
+  /** @param table The numbers of the keys. */
+  constructor(table: KeyTable, watch?: ParkingWatch) {
+    this.#table = table;
+    this.#watch = watch;
   }
 
   get count(): number {
@@ -55,7 +59,7 @@ export class ParkedMessages {
 
   /** How many runs were ever visited or moved to find some by id; tests bound this cost. */
   get visits(): number {
-    return this.#order?.visits ?? 0;
+    return this.#visits;
   }
 
   /** How many messages wait for each key. */
@@ -86,11 +90,10 @@ export class ParkedMessages {
     let runs = this.#byKey.get(key);
     if (runs === undefined) this.#byKey.set(key, runs = new ReadyRuns());
     runs.giveBack(run);
-    this.#order?.add(run.firstId, 1, key);
     this.#ids.add(run.firstId);
     if (run.attempts > 0) this.#returnedCount++;
     this.#count++;
-    this.#noted?.(run.lane, 1);
+    this.#watch?.noted(run.lane, 1);
   }
 
   /** Takes out the next message of a key. */
@@ -100,7 +103,6 @@ export class ParkedMessages {
     if (runs === undefined || first === undefined) return undefined;
     const next = { ...first, count: 1 };
     runs.take(1);
-    this.#order?.remove([{ firstId: next.firstId, count: 1 }]);
     this.#noteTaken(key, runs, [next]);
     return next;
   }
@@ -111,7 +113,6 @@ export class ParkedMessages {
     const ranges = [{ firstId: id, count: 1 }];
     const [run] = runs?.remove(ranges) ?? [];
     if (runs === undefined || run === undefined) return undefined;
-    this.#order?.remove(ranges);
     this.#noteTaken(key, runs, [run]);
     return run;
   }
@@ -124,51 +125,58 @@ export class ParkedMessages {
    */
   remove(ranges: readonly IdRange[]): ReadyRun[] {
     const removed: ReadyRun[] = [];
-    if (this.#count === 0) return removed;
-    for (const { note: key, ...run } of this.#requireOrder().remove(ranges)) {
-      const runs = this.#byKey.get(key)!;
-      const taken = runs.remove([run]);
-      this.#noteTaken(key, runs, taken);
-      removed.push(...taken);
+    for (const range of ranges) {
+      if (this.#count === 0) break;
+      for (const id of this.#ids.list(range)) {
+        const run = this.#takeById(id);
+        const last = removed.at(-1);
+        const goesOn = last !== undefined && last.firstId + last.count === id &&
+          last.attempts === run.attempts && last.priority === run.priority &&
+          last.lane === run.lane;
+        if (goesOn) removed[removed.length - 1] = { ...last, count: last.count + 1 };
+        else removed.push(run);
+      }
     }
     return removed;
   }
 
   findOldest(): IdRange | undefined {
-    if (this.#count === 0) return undefined;
-    const { firstId, firstCount: count } = this.#requireOrder();
-    return { firstId, count };
+    const firstId = this.#ids.first;
+    return firstId === undefined ? undefined : { firstId, count: 1 };
   }
 
   removeAll(): ReadyRun[] {
     const removed = [...this.#byKey.values()].flatMap((runs) => runs.removeAll());
-    for (const { lane, count } of removed) this.#noted?.(lane, -count);
+    for (const { lane, count } of removed) this.#watch?.noted(lane, -count);
     this.#byKey.clear();
     this.#ids.clear();
-    this.#order = undefined;
     this.#count = 0;
     this.#returnedCount = 0;
     return removed;
   }
 
-  #requireOrder(): RunList {
-    if (this.#order !== undefined) return this.#order;
-    const all = [...this.#byKey].flatMap(([key, runs]) =>
-      runs.list().map((run) => ({ ...run, key }))
-    );
-    const order = this.#order = new RunList();
-    for (const { firstId, count, key } of all.sort(byFirstId)) order.add(firstId, count, key);
-    return order;
+  /** Takes out a message that is here. */
+  #takeById(id: number): ReadyRun {
+    this.#visits++;
+    const batch = this.#watch?.read(id);
+    const key = batch && this.#table.requireOf(batch.buffer, batch.start);
+    const found = key === undefined ? undefined : this.take(key, id);
+    if (found !== undefined) return found;
+    for (const key of this.#byKey.keys()) {
+      this.#visits++;
+      const run = this.take(key, id);
+      if (run !== undefined) return run;
+    }
+    throw new Error(`Message ${id} is parked for no key`);
   }
 
   #noteTaken(key: number, runs: ReadyRuns, taken: readonly ReadyRun[]): void {
     for (const { firstId, count, attempts, lane } of taken) {
       this.#ids.delete(firstId, count);
       this.#count -= count;
-      this.#noted?.(lane, -count);
+      this.#watch?.noted(lane, -count);
       if (attempts > 0) this.#returnedCount -= count;
     }
     if (runs.count === 0) this.#byKey.delete(key);
-    if (this.#count === 0) this.#order = undefined;
   }
 }

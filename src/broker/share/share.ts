@@ -1,10 +1,10 @@
 import type { BreakerOptions } from "../../protocol/messages/stream_options.ts";
 import type { BreakerOwner } from "../breaker/breaker.ts";
 import { BreakerTable } from "../breaker/breaker_table.ts";
-import { BrokerError, type LaneLimits } from "../../../protocol.ts";
+import type { LaneLimits } from "../../../protocol.ts";
 import type { LaneSettings } from "../../protocol/lane_settings.ts";
-import { LogBusyError } from "../backlog/pager.ts";
 import { type Attachment, AttachmentQueue } from "./attachment.ts";
+import type { Backlog } from "../backlog/backlog.ts";
 import type { Gate } from "../lanes/gate.ts";
 import { type LaneListener, LaneRuns } from "../lanes/lane_runs.ts";
 import type { TurnRules } from "../lanes/lane_turns.ts";
@@ -141,6 +141,10 @@ export class Share implements TurnRules, LaneListener {
     return this.store.backlog.storedAt(id);
   }
 
+  get backlog(): Backlog {
+    return this.store.backlog;
+  }
+
   get visits(): number {
     return this.ready.visits + this.delayed.visits + (this.keys?.visits ?? 0);
   }
@@ -193,8 +197,9 @@ export class Share implements TurnRules, LaneListener {
 
   /** Its keys, from now on if it had none. */
   requireKeys(): Keys {
-    return this.keys ??= new Keys(this.#hash, (lane, count) => {
-      this.lanes?.noteElsewhere(lane, "parkedCount", count);
+    return this.keys ??= new Keys(this.#hash, {
+      noted: (lane, count) => this.lanes?.noteElsewhere(lane, "parkedCount", count),
+      read: (id) => this.store.backlog.tryRead(id),
     });
   }
 
@@ -206,14 +211,8 @@ export class Share implements TurnRules, LaneListener {
 
   /** The number of a message's lane, from its bytes; undefined if it has none, or they cannot be read. */
   findLane(id: number): number | undefined {
-    if (this.lanes === undefined) return undefined;
-    try {
-      const { buffer, start } = this.store.backlog.read(id, 1, 0);
-      return this.lanes.table.at(buffer, start).number || undefined;
-    } catch (error) {
-      if (error instanceof LogBusyError || error instanceof BrokerError) return undefined;
-      throw error;
-    }
+    const batch = this.lanes && this.store.backlog.tryRead(id);
+    return batch && (this.lanes!.table.at(batch.buffer, batch.start).number || undefined);
   }
 
   /** How many messages followers hold; counted anew, for limits that begin. */

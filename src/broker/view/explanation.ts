@@ -11,7 +11,7 @@ import { countPostponements, type Failure } from "../share/failure.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
 import type { Stream } from "../stream/stream.ts";
-import { explainLimits } from "./limit_explanation.ts";
+import { explainLimits, LOOKS_MAX } from "./limit_explanation.ts";
 
 /** The most followers, or keys, that are named. */
 const NAMES_MAX = 3;
@@ -41,7 +41,8 @@ export function explain(router: Router, name: string, listener: Listener): strin
   if (waiting.length > 0) return [explainWaiting(name, waiting)];
   const stream = router.requireStream(name);
   const { attachments, keys, lanes } = stream.share;
-  const listed = attachments.size + (keys?.waitCount ?? 0) + (lanes?.table.size ?? 0);
+  const limited = lanes?.figures.limited ?? 0;
+  const listed = attachments.size + (keys?.waitCount ?? 0) + Math.min(limited, LOOKS_MAX);
   router.steps += Math.floor(listed / LISTED_PER_STEP);
   const dead = router.getStream(deadNameOf(name))?.depthCount ?? 0;
   const sentences = explainShare(stream.share, listener);

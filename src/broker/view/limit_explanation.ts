@@ -8,6 +8,9 @@ import type { Share } from "../share/share.ts";
 /** The most lanes that are named. */
 const NAMES_MAX = 3;
 
+/** The most lanes that are held back among which those with most messages are looked for. */
+export const LOOKS_MAX = 4096;
+
 /** Explains which limits of a stream, and of its lanes, hold ready messages back. */
 export function explainLimits(
   share: Share,
@@ -30,10 +33,13 @@ function explainLanes(
   formatTime: (time: number) => string,
 ): string[] {
   const closed: Lane[] = [];
-  let count = 0;
-  for (const lane of lanes?.table ?? []) {
-    if (lane.count === 0 || lane.room(now) > 0) continue;
-    count++;
+  let count = lanes?.figures.limited ?? 0;
+  for (const lane of lanes?.listLimited(LOOKS_MAX) ?? []) {
+    if (lane.room(now) > 0) {
+      // Its time has come, and it goes in this turn.
+      count--;
+      continue;
+    }
     closed.push(lane);
     closed.sort((one, other) => other.count - one.count).splice(NAMES_MAX);
   }

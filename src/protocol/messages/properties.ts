@@ -171,6 +171,12 @@ export function findEntryKey(buffer: Uint8Array, offset: number): number {
   return locateProperties(buffer, offset).key;
 }
 
+/** Finds the dedup id of the entry at `offset`; returns where its length is, or 0 if it has none. */
+export function findEntryDedupId(buffer: Uint8Array, offset: number): number {
+  if ((readEntryFlags(buffer, offset) & PropertyFlag.dedupId) === 0) return 0;
+  return locateProperties(buffer, offset).dedupId;
+}
+
 /** Finds the lane of the entry at `offset`; returns where its length is, or 0 if there is no lane. */
 export function findEntryLane(buffer: Uint8Array, offset: number): number {
   if ((readEntryFlags(buffer, offset) & MORE_FLAG) === 0) return 0;

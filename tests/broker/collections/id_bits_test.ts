@@ -31,7 +31,13 @@ Deno.test("IdBits knows the smallest id of a plain set (random)", () => {
           bits.delete(gone);
           model.delete(gone);
         }
-        assertEquals(bits.first, model.size === 0 ? undefined : Math.min(...model));
+        const ids = [...model].sort((one, other) => one - other);
+        assertEquals(bits.first, ids[0]);
+        const to = id % 7000;
+        assertEquals(
+          bits.list({ firstId: 500, count: to }),
+          ids.filter((one) => one >= 500 && one < 500 + to),
+        );
       }
     }),
     fuzz(200),

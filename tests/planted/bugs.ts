@@ -23,6 +23,7 @@ import { RULES_BUGS } from "./bugs/rules.ts";
 import { SESSIONS_BUGS } from "./bugs/sessions.ts";
 import { STREAMS_BUGS } from "./bugs/streams.ts";
 import { TLS_BUGS } from "./bugs/tls.ts";
+import { WORK_BUGS } from "./bugs/work.ts";
 import type { PlantedBug } from "./planted_bug.ts";
 
 /** All of them. */
@@ -47,4 +48,5 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...SESSIONS_BUGS,
   ...STREAMS_BUGS,
   ...TLS_BUGS,
+  ...WORK_BUGS,
 ];

@@ -68,6 +68,8 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   /** How many messages were parked in the current dispatch. */
   #parkedCount = 0;
+  /** The share whose messages one follower is offered that waits for them: to all others they are no news. */
+  #offered: Share | undefined;
   readonly #laneServer: LaneServer;
 
   constructor(options: DispatcherOptions) {
@@ -75,7 +77,7 @@ export class Dispatcher {
     this.#laneServer = new LaneServer({
       ...options,
       read: (share, follower, run, now) => {
-        const count = countAlike(share, follower, run, run.count);
+        const count = share.notes.countAlike(run, run.count, follower.reportsBegin);
         return this.#read(share, follower, { firstId: run.firstId, count }, now);
       },
       hand: (share, follower, delivery, batch, now) => {
@@ -87,6 +89,7 @@ export class Dispatcher {
 
   /** Notes that a share may have something for its waiting followers. */
   noteReady(share: Share): void {
+    if (share === this.#offered) return;
     if (share.stalledCount > 0 && !share.needsSlots) resumeStalledOf(share);
     if (share.waiting.count === 0) return;
     this.#wakeOnce();
@@ -194,7 +197,17 @@ export class Dispatcher {
   /** Delivers what waits for keys that are lent to a follower, after all others have had their parts. */
   #serveOwed(follower: FollowerState, now: number): void {
     for (const attachment of follower.owing) {
-      offerOwed(attachment, () => this.#deliver(attachment, follower.room, now));
+      // What it does not take is parked again: noted as ready, it would be offered for ever.
+      this.#offered = attachment.share;
+      try {
+        offerOwed(attachment, () => {
+          this.#offered = undefined;
+          this.#deliver(attachment, follower.room, now);
+          this.#offered = attachment.share;
+        });
+      } finally {
+        this.#offered = undefined;
+      }
       if (attachment.owed!.size === 0) follower.owing.delete(attachment);
     }
   }
@@ -234,7 +247,8 @@ export class Dispatcher {
       }
       const run = this.#findNext(share, now);
       if (run === undefined) return 0;
-      const readMax = countAlike(share, follower, run, Math.min(countMax, BATCH_COUNT_MAX));
+      const most = Math.min(countMax, BATCH_COUNT_MAX);
+      const readMax = share.notes.countAlike(run, most, follower.reportsBegin);
       const batch = this.#read(share, follower, { firstId: run.firstId, count: readMax }, now);
       if (batch === undefined) return 0;
       if (share.keys === undefined) return this.#handReady(share, follower, run, batch, now);
@@ -373,27 +387,4 @@ export class Dispatcher {
       return undefined;
     }
   }
-}
-
-/**
- * How many of a run's first messages can be delivered together, `countMax` at most: a doubtful one
- * goes alone to a follower that says when it begins, and those that failed in a batch by themselves.
- */
-function countAlike(
-  { notes: { doubtful, suspects } }: Share,
-  { reportsBegin }: FollowerState,
-  run: ReadyRun,
-  countMax: number,
-): number {
-  let count = Math.min(countMax, run.count);
-  if (suspects !== undefined) {
-    count = suspects.countTogether({ firstId: run.firstId, count });
-    if (suspects.has(run.firstId)) return count;
-  }
-  if (doubtful.size === 0 || !reportsBegin) return count;
-  const { firstId } = run;
-  for (let alike = 0; alike < count; alike++) {
-    if (doubtful.has(firstId + alike)) return Math.max(1, alike);
-  }
-  return count;
 }

@@ -43,4 +43,23 @@ export class MessageNotes {
     if (this.suspects.count === 0) this.suspects = undefined;
     return true;
   }
+
+  /**
+   * How many of a run's first messages can be delivered together, `countMax` at most: a doubtful one
+   * goes alone to a follower that says when it begins, and those that failed in a batch by themselves.
+   */
+  countAlike(run: IdRange, countMax: number, reportsBegin: boolean): number {
+    const { doubtful, suspects } = this;
+    const { firstId } = run;
+    let count = Math.min(countMax, run.count);
+    if (suspects !== undefined) {
+      count = suspects.countTogether({ firstId, count });
+      if (suspects.has(firstId)) return count;
+    }
+    if (doubtful.size === 0 || !reportsBegin) return count;
+    for (let alike = 0; alike < count; alike++) {
+      if (doubtful.has(firstId + alike)) return Math.max(1, alike);
+    }
+    return count;
+  }
 }

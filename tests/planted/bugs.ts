@@ -23,7 +23,7 @@ import { RULES_BUGS } from "./bugs/rules.ts";
 import { SESSIONS_BUGS } from "./bugs/sessions.ts";
 import { STREAMS_BUGS } from "./bugs/streams.ts";
 import { TLS_BUGS } from "./bugs/tls.ts";
-import { WORK_BUGS } from "./bugs/work.ts";
+import { WORK_BUGS } from "./bugs/work/rules.ts";
 import type { PlantedBug } from "./planted_bug.ts";
 
 /** All of them. */

@@ -1,4 +1,4 @@
-import { type PlantedBug, tests } from "../planted_bug.ts";
+import { type PlantedBug, tests } from "../../planted_bug.ts";
 
 /** Bugs of lanes, limits, lent keys, breakers, coalescing, cancelling and postponing. */
 export const WORK_BUGS: readonly PlantedBug[] = [

@@ -39,6 +39,8 @@ export interface BreakerOwner {
   noteProbe(breaker: Breaker): void;
   /** The probe has left its follower: it is time to ask the gate again. */
   noteProbeEnd(breaker: Breaker): void;
+  /** It is open, and its lane has had no messages since the last probe could have gone. */
+  noteGivenUp(breaker: Breaker): void;
 }
 
 /**
@@ -108,6 +110,15 @@ export class Breaker implements Gate {
   /** What it has counted is of no use without the messages of its lane, which come back when they fail. */
   get isIdle(): boolean {
     return this.#open === undefined;
+  }
+
+  get idleAt(): number {
+    return this.#open?.nextAt ?? 0;
+  }
+
+  /** There is nothing that could be a probe: whoever comes next finds it closed. */
+  giveUp(): void {
+    if (this.#open !== undefined) this.#owner.noteGivenUp(this);
   }
 
   /** Sets the state that an event tells. */

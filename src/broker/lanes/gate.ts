@@ -16,6 +16,8 @@ export interface Gate {
   readonly isLimit: boolean;
   /** Whether nothing would be lost with it: the gate of a lane goes with the lane. False by default. */
   readonly isIdle?: boolean;
+  /** When it may be given up although it is not idle, by {@linkcode Gate.giveUp}, if its lane has nothing. */
+  readonly idleAt?: number;
   /** How many messages may be delivered now; `Infinity` if it does not matter, 0 if it is closed. */
   room(now: number): number;
   /**
@@ -31,6 +33,8 @@ export interface Gate {
   refund(count: number, deliveredAt: number): void;
   /** Notes that messages have left their follower, in whatever way. */
   settle(count: number, deliveredAt: number): void;
+  /** Gives up what would be lost with it. */
+  giveUp?(): void;
   /** Says why it is closed; `undefined` while it is open. */
   explain(now: number): GateNote | undefined;
 }

@@ -89,13 +89,23 @@ export class Lane extends FewRuns {
 
   /** Whether it has nothing that would have to be kept. */
   get isUnused(): boolean {
-    return this.#settings === undefined && this.number > 0 && this.messageCount === 0 &&
-      (this.gate === undefined || this.gate.isIdle === true);
+    return this.isEmpty && (this.gate === undefined || this.gate.isIdle === true);
   }
 
-  /** When it may be forgotten: a lane that comes anew has a full bucket. */
+  /** Whether it has nothing but perhaps a breaker. */
+  get isEmpty(): boolean {
+    return this.#settings === undefined && this.number > 0 && this.messageCount === 0;
+  }
+
+  /** When it may be forgotten: a lane that comes anew has a full bucket, and a breaker that is closed. */
   get restsAt(): number {
-    return Math.max(this.heldUntil, this.rate === null ? 0 : this.#fullAt);
+    const idleAt = this.gate?.idleAt ?? 0;
+    return Math.max(this.heldUntil, idleAt, this.rate === null ? 0 : this.#fullAt);
+  }
+
+  /** Gives up its breaker, if it has nothing else and it is time. */
+  rest(now: number): void {
+    if (this.isEmpty && !this.isUnused && this.restsAt <= now) this.gate?.giveUp?.();
   }
 
   get maxPending(): number | null {

@@ -14,8 +14,9 @@ import { LaneTurns, type TurnRules } from "./lane_turns.ts";
 /** Messages that are chosen together at least, if there are so many: adjacent ones leave together. */
 const CHOICE_MIN = 64;
 
-/** How many unused lanes are kept until messages are chosen again. */
+/** How many unused lanes are kept until messages are chosen again, and for how long, in milliseconds. */
 const IDLE_MAX = 1024;
+const IDLE_MS = 1000;
 
 /** How many lanes without messages are kept because their buckets are not full. */
 const RESTING_MAX = 100_000;
@@ -67,6 +68,10 @@ export class LaneRuns implements ReadyList {
   #heldMax = HELD_MIN;
   /** Lanes that may be unused. */
   #idle: Lane[] = [];
+  /** When they are forgotten in any case; `Infinity` if there are none. */
+  #idleAt = Infinity;
+  /** At so many of them, those that need nobody's decision are forgotten. */
+  #idleMax = IDLE_MAX;
   /** The choice of messages that is made, or was made last. */
   #turn = 0;
   /** The latest time that it was told. */
@@ -111,7 +116,7 @@ export class LaneRuns implements ReadyList {
 
   /** When it has to be woken; `Infinity` if nothing waits for a time. */
   get nextAt(): number {
-    return this.#turns.nextAt;
+    return Math.min(this.#turns.nextAt, this.#idleAt);
   }
 
   list(fromId: number = 0, toId: number = Infinity): ReadyRun[] {
@@ -130,7 +135,9 @@ export class LaneRuns implements ReadyList {
 
   append(firstId: number, count: number, priority?: number, lane?: number): void {
     this.giveBack({ firstId, count, attempts: 0, priority, lane });
-    if (this.#idle.length > IDLE_MAX) this.#forgetIdle();
+    if (this.#idle.length <= this.#idleMax) return;
+    this.#forgetIdle(false);
+    this.#idleMax = Math.max(IDLE_MAX, 2 * this.#idle.length);
   }
 
   giveBack(run: ReadyRun): void {
@@ -188,7 +195,7 @@ export class LaneRuns implements ReadyList {
   /** Chooses messages whose turn it is, and counts them as given to a follower. */
   choose(choice: Choice, now: number): ChosenRun[] {
     this.wake(now);
-    this.#forgetIdle();
+    this.#forgetIdle(true);
     this.#turn++;
     const chosen: ChosenRun[] = [];
     let { countMax: left, limitedMax } = choice;
@@ -306,8 +313,10 @@ export class LaneRuns implements ReadyList {
   wake(now: number): void {
     this.#now = Math.max(this.#now, now);
     for (let lane = this.#turns.takeDue(now); lane; lane = this.#turns.takeDue(now)) {
+      lane.rest(now);
       this.place(lane);
     }
+    if (now >= this.#idleAt) this.#forgetIdle(true);
   }
 
   /** Ends a restoration: what was delivered before is not known, so all buckets are empty. */
@@ -335,15 +344,17 @@ export class LaneRuns implements ReadyList {
     const { nextAt } = this.#turns;
     if (nextAt < before) this.#listener.waits(nextAt);
     if (this.#turns.restingCount > RESTING_MAX) this.#forgetResting();
-    if (lane.isUnused && lane.home === undefined && !lane.isIdle) {
-      lane.isIdle = true;
-      this.#idle.push(lane);
-    }
+    if (!lane.isEmpty || lane.home !== undefined || lane.isIdle) return;
+    lane.isIdle = true;
+    if (this.#idle.push(lane) > 1) return;
+    this.#idleAt = this.#now + IDLE_MS;
+    this.#listener.waits(this.#idleAt);
   }
 
   /** Forgets the lane whose bucket is full first; new ones begin as empty as it is, so no rate is exceeded. */
   #forgetResting(): void {
     const lane = this.#turns.firstResting!;
+    if (!lane.isUnused) lane.gate?.giveUp?.();
     this.table.emptyLike(lane);
     this.table.delete(lane);
   }
@@ -363,15 +374,22 @@ export class LaneRuns implements ReadyList {
     return total >= CHOICE_MIN && lane.turnCount >= lane.weight;
   }
 
-  #forgetIdle(): void {
+  /** Forgets unused lanes; with the right to decide, also those that have only an open breaker. */
+  #forgetIdle(mayDecide: boolean): void {
     if (this.#idle.length === 0) return;
     const idle = this.#idle;
     this.#idle = [];
+    this.#idleAt = Infinity;
     for (const lane of idle) {
       lane.isIdle = false;
-      if (!lane.isUnused) continue;
-      if (lane.restsAt > this.#now) this.place(lane);
-      else this.table.delete(lane);
+      if (mayDecide) lane.rest(this.#now);
+      if (!lane.isEmpty) continue;
+      if (!lane.isUnused || lane.restsAt > this.#now) {
+        this.place(lane);
+        continue;
+      }
+      this.table.delete(lane);
+      this.#held?.delete(lane);
     }
   }
 }

@@ -32,7 +32,7 @@ export class LaneTurns {
   readonly #open: (LaneHeap | undefined)[] = [];
   /** Lanes with messages that wait for a time. */
   readonly #timed = new LaneHeap(isDueBefore);
-  /** Lanes without messages whose buckets are not full yet. */
+  /** Lanes without messages whose buckets are not full yet, or whose breakers are open. */
   readonly #resting = new LaneHeap(isDueBefore);
   /** How many lanes may go. */
   #openCount = 0;
@@ -113,7 +113,7 @@ export class LaneTurns {
     if (wasOpen) this.#openCount--;
     if (lane.count > 0) {
       this.#wait(this.#timed, lane, Math.max(lane.opensAt(now), now + PAUSE_MS_MIN));
-    } else if (lane.isUnused && lane.restsAt > now) this.#wait(this.#resting, lane, lane.restsAt);
+    } else if (lane.isEmpty && lane.restsAt > now) this.#wait(this.#resting, lane, lane.restsAt);
     else home?.remove(lane);
     return false;
   }

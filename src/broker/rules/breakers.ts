@@ -42,6 +42,7 @@ export class Breakers {
       noteProbeEnd: ({ lane }) => {
         if (lane === undefined) this.#context.dispatcher.noteOpened(share);
       },
+      noteGivenUp: (breaker) => this.#close(share, breaker, "its lane has no messages"),
     };
   }
 

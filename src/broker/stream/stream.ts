@@ -20,7 +20,7 @@ export interface StreamSetup extends StoreSetup {
 }
 
 /** Where nobody decides anything. */
-const NO_OWNER: BreakerOwner = { noteProbe() {}, noteProbeEnd() {} };
+const NO_OWNER: BreakerOwner = { noteProbe() {}, noteProbeEnd() {}, noteGivenUp() {} };
 
 /**
  * A stream: a store of messages, and the share of it that its followers take from.

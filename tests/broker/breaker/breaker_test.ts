@@ -23,6 +23,7 @@ class Switch {
     this.breaker = new Breaker({ ...OPTIONS, ...options }, {
       noteProbe: () => this.told.push("probe"),
       noteProbeEnd: () => this.told.push("end"),
+      noteGivenUp: () => this.told.push("given up"),
     });
   }
 

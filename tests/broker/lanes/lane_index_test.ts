@@ -69,6 +69,8 @@ async function run(random: Random): Promise<void> {
     } else if (what === 3) {
       const tags = follower.follower.pending.runs.map(({ firstTag }) => firstTag);
       for (const firstTag of tags) {
+        // What is over its time to live goes with another one.
+        if (follower.follower.pending.find(firstTag, 1).length === 0) continue;
         if (random.chance(0.3)) follower.ack(firstTag);
         else if (random.chance(0.7)) {
           const details = { reason: "", delayMs: random.below(2) * 5 };
@@ -94,7 +96,7 @@ Deno.test("ready messages of lanes are found by id as in a plain list (random)",
   const seed = Number(Deno.env.get("LANE_SEED") ?? Date.now() % 1e6);
   // deno-lint-ignore no-console
   console.log(`LANE_SEED=${seed}`);
-  for (let round = 0; round < chooseLength({ short: 20, long: 2000 }); round++) {
+  for (let round = 0; round < chooseLength({ short: 20, long: 300 }); round++) {
     await run(new Random(seed + round));
   }
 });

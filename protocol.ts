@@ -220,7 +220,7 @@
  * from now.
  *
  * `beginBatch` is a `begin` of deliveries that one handler has together. When their follower is lost, they
- * come back in halves as well. If the third highest bit of `attempts` in a `deliver` is set, the messages
+ * come back in halves as well; one handler has 4,096 at most. If the third highest bit of `attempts` in a `deliver` is set, the messages
  * in it are such a half: a client hands them out in batches of their own.
  *
  * A follower opened with `ordersKeys` may get several messages of one key at once. Its client hands a

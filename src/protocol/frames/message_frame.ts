@@ -288,22 +288,32 @@ export function writeTagRanges(writer: FrameWriter, ranges: readonly TagRange[])
   }
 }
 
-/** Reads an `ack`, `release`, `begin` or `beginBatch` frame. */
-export function readTags(decoder: FrameDecoder): TagFields {
+/**
+ * Reads an `ack`, `release`, `begin` or `beginBatch` frame.
+ *
+ * @param countMax How many deliveries there may be.
+ */
+export function readTags(decoder: FrameDecoder, countMax?: number): TagFields {
   const follower = decoder.u32();
   const query = decoder.u32();
-  const ranges = readTagRanges(decoder);
+  const ranges = readTagRanges(decoder, countMax);
   decoder.finish();
   return { follower, query, ranges };
 }
 
-/** Reads the number of ranges, and the ranges. */
-export function readTagRanges(decoder: FrameDecoder): TagRange[] {
+/** Reads the number of ranges, and the ranges, of so many deliveries at most. */
+export function readTagRanges(decoder: FrameDecoder, countMax: number = Infinity): TagRange[] {
   const ranges: TagRange[] = [];
+  let count = 0;
   for (let left = decoder.u32(); left > 0; left--) {
     const range = { firstTag: decoder.u64(), count: decoder.u32() };
     if (range.firstTag === 0 || range.count === 0) {
       throw new BrokerError("BAD_FRAME", "Cannot read a range of deliveries: it is empty");
+    }
+    count += range.count;
+    if (count > countMax) {
+      const why = `they are more than the ${countMax} that one handler may have together`;
+      throw new BrokerError("BAD_FRAME", `Cannot read deliveries: ${why}`);
     }
     ranges.push(range);
   }

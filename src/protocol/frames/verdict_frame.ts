@@ -2,7 +2,7 @@ import type { FrameDecoder } from "./frame_decoder.ts";
 import type { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { readTagRanges, type TagFields, writeTagRanges } from "./message_frame.ts";
-import { REASON_BYTES_MAX, SPAN_MS_MAX } from "../limits.ts";
+import { BATCH_COUNT_MAX, REASON_BYTES_MAX, SPAN_MS_MAX } from "../limits.ts";
 import { BrokerError } from "../error.ts";
 
 /** `nack`, `reject`, `extend` and `revoke`: some deliveries, and what becomes of them. */
@@ -74,7 +74,8 @@ export function readVerdict(decoder: FrameDecoder): VerdictFields {
   const query = decoder.u32();
   const flags = decoder.u8();
   const value = decoder.u64();
-  const ranges = readTagRanges(decoder);
+  const isTogether = (flags & VerdictFlag.isTogether) !== 0;
+  const ranges = readTagRanges(decoder, isTogether ? BATCH_COUNT_MAX : undefined);
   const reasonBytes = decoder.end - decoder.offset;
   const reason = decoder.text();
   if (reasonBytes > REASON_BYTES_MAX) {

@@ -12,6 +12,7 @@ import {
 } from "../../../protocol.ts";
 import { BROKERS, STORED_AT, WORK } from "../../protocol/frames/control_frame.ts";
 import { describeFrameType } from "../../protocol/frames/frame_type.ts";
+import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
 import { readCredit, readPublish, readTags } from "../../protocol/frames/message_frame.ts";
 import type { StreamSearch } from "../../broker/engine.ts";
 import type { Outlet } from "../flow/outlet.ts";
@@ -183,7 +184,7 @@ export class Session implements Speaker {
   }
 
   handleTags(frame: FrameDecoder, verb: TagsVerb): void {
-    const fields = readTags(frame);
+    const fields = readTags(frame, verb === "beginBatch" ? BATCH_COUNT_MAX : undefined);
     const follower = this.#followers.find(fields.follower);
     if (follower !== undefined) follower.handleTags(fields, verb);
     else this.#refuseLate(fields);

@@ -94,6 +94,11 @@ Deno.test("readVerdict() refuses what is wrong with BAD_FRAME", () => {
   assertStringIncludes(tells({ ms: SPAN_MS_MAX + 1 }), `limit is ${SPAN_MS_MAX}`);
   assertStringIncludes(tells({ reason: utf8("x".repeat(257)) }), "at most 256 bytes, found 257");
   assertStringIncludes(tells({ reason: utf8("ä".repeat(129)) }), "found 258");
+  const many = [...u32(2), ...u64(1), ...u32(4096), ...u64(9000), ...u32(1)];
+  assertStringIncludes(tells({ hasMs: 0x11, ranges: many }), "more than the 4096");
+  assertEquals(readChanged({ hasMs: 0x01, ranges: many }).ranges.length, 2);
+  const most = [...u32(1), ...u64(1), ...u32(4096)];
+  assertEquals(readChanged({ hasMs: 0x11, ranges: most }).isTogether, true);
   tells({ reason: [0xff] });
   tells({ ranges: [...u32(1), ...u64(1), ...u32(0)] });
   tells({ ranges: [...u32(1), ...u64(0), ...u32(1)] });

@@ -6,7 +6,7 @@ import { type ErrorCode, FRAME_BYTES_RESERVE, FrameType } from "../../../protoco
 import type { BrokerServer } from "../../../server.ts";
 import { batchOf } from "../../support/wire/batches.ts";
 import { expectOnlyPair, withPair } from "../../support/broker/broker.ts";
-import { frameOf, u32 } from "../../support/wire/frames.ts";
+import { frameOf, u32, u64 } from "../../support/wire/frames.ts";
 import { helloBytes, RawClient } from "../../support/wire/raw_client.ts";
 import { join, publishBytes } from "./bad_input.ts";
 import { malformedFrames } from "./malformed_frames.ts";
@@ -81,6 +81,15 @@ Deno.test("malformed: every frame type that clients do not send is an UNKNOWN_FR
       assertStringIncludes(message, "Cannot handle a frame of type");
     }
   }));
+
+for (const type of [FrameType.beginBatch, FrameType.nack]) {
+  Deno.test(`malformed: more deliveries together than a handler may have are a BAD_FRAME: ${type}`, () =>
+    withPair({}, async (broker) => {
+      const verdict = type === FrameType.nack ? [0x10, ...u64(0)] : [];
+      const says = [...u32(1), ...u32(0), ...verdict, ...u32(1), ...u64(1), ...u32(4097)];
+      await expectFatal(broker, frameOf(type, ...says), "BAD_FRAME", "the 4096");
+    }));
+}
 
 Deno.test("malformed: a second hello is an UNKNOWN_FRAME", () =>
   withPair({}, async (broker) => {

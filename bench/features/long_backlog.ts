@@ -1,15 +1,22 @@
 /**
  * Measures what operations cost while few and while very many messages wait: none may take longer the more
- * there are. The messages have keys, lanes and priorities, and every option that looks at them is set.
+ * there are. The messages have keys, lanes and priorities, and every option that looks at them is set; or
+ * they are delayed.
  *
  * ```text
- * deno run -A bench/features/long_backlog.ts [--messages 1000000] [--rounds 20]
+ * deno run -A bench/features/long_backlog.ts [--messages 1000000]
  * ```
  *
  * @module
  */
 
-import type { Connection, Cursor, Publisher } from "@simplemq/simplemq";
+import type {
+  Connection,
+  Cursor,
+  Message,
+  Publisher,
+  StreamOptionsInput,
+} from "@simplemq/simplemq";
 import { BrokerProcess } from "../harness/broker_process.ts";
 import { runMain } from "../harness/frame/main.ts";
 import { readScale } from "../harness/frame/scale.ts";
@@ -18,6 +25,7 @@ import { summarise } from "../harness/statistics.ts";
 import { formatTable } from "../harness/table.ts";
 
 const FEW = 1000;
+const ROUNDS = 20;
 const BATCH = 2000;
 const BODY = new Uint8Array(100);
 
@@ -37,22 +45,52 @@ interface Step {
   readonly run: (bench: Bench) => Promise<unknown>;
 }
 
+/** With messages of lanes and keys that are ready. */
 const STEPS: readonly Step[] = [
-  { name: "sendMessage", run: ({ publisher }) => publisher.sendMessage(BODY, { lane: "lane-1" }) },
+  {
+    name: "sendMessage, lane",
+    run: ({ publisher }) => publisher.sendMessage(BODY, { lane: "lane-1" }),
+  },
+  {
+    name: "sendMessage, key",
+    run: ({ publisher }) => publisher.sendMessage(BODY, { key: "key-1" }),
+  },
   {
     name: "sendMessage, coalesced",
     run: ({ publisher }) =>
       publisher.sendMessage(BODY, { coalesce: { id: "doc", quietMs: 3_600_000 } }),
   },
-  { name: "take one message, ack", run: takeOne },
   {
-    name: "cancel a waiting message",
-    run: ({ cursor, stream, turn }) => cursor.cancel(stream, FEW / 2 + turn),
+    name: "sendMessage, delayed",
+    run: ({ publisher, turn }) => publisher.sendMessage(BODY, { delayMs: 3_600_000 + turn }),
   },
+  { name: "take one message, ack", run: (bench) => takeOne(bench, (one) => one.ack(WAITS)) },
+  {
+    name: "take one message, nack",
+    run: (bench) => takeOne(bench, (one) => one.nack({ ...WAITS, delayMs: 3_600_000 })),
+  },
+  {
+    name: "take one message, postpone",
+    run: (bench) => takeOne(bench, (one) => one.postpone(3_600_000, WAITS)),
+  },
+  { name: "a message expires", run: expireOne },
+  ...listLooks(),
   {
     name: "cancelAll of a lane, at most 5",
     run: ({ cursor, stream, turn }) =>
       cursor.cancelAll(stream, { lane: `lane-${turn + 100}`, limit: 5 }),
+  },
+  {
+    name: "cancelAll of a key, at most 5",
+    run: ({ cursor, stream, turn }) =>
+      cursor.cancelAll(stream, { key: `key-${turn + 10}`, limit: 5 }),
+  },
+  {
+    name: "cancelAll of a dedup id",
+    run: async ({ cursor, publisher, stream, turn }) => {
+      await publisher.sendMessage(BODY, { dedupId: `once-${turn}` });
+      await cursor.cancelAll(stream, { dedupId: `id-${turn}`, limit: 1 });
+    },
   },
   {
     name: "setLane",
@@ -73,21 +111,60 @@ const STEPS: readonly Step[] = [
     run: ({ cursor, stream, turn }) =>
       cursor.putSchedule(`s-${turn}`, { stream, body: turn, everyMs: 86_400_000, now: true }),
   },
-  { name: "explain", run: ({ cursor, stream }) => cursor.explain(stream) },
-  { name: "getStream", run: ({ cursor, stream }) => cursor.getStream(stream) },
-  {
-    name: "peek, 100",
-    run: ({ cursor, stream, turn }) => cursor.peek(stream, { from: FEW / 2 + turn, limit: 100 }),
-  },
+  { name: "getSchedules", run: ({ cursor }) => cursor.getSchedules() },
+  { name: "a breaker opens and closes", run: openBreaker },
 ];
 
-/** Takes a message and acknowledges it; leaving the loop gives back what was fetched with it. */
-async function takeOne({ connection, stream }: Bench): Promise<void> {
+/** With messages that wait for different moments. */
+const DELAYED_STEPS: readonly Step[] = [
+  {
+    name: "sendMessage, delayed",
+    run: ({ publisher, turn }) => publisher.sendMessage(BODY, { delayMs: 3_600_000 + turn }),
+  },
+  ...listLooks(),
+];
+
+const WAITS = { confirm: true } as const;
+
+/** Operations that look for messages by id, and those that tell of a stream. */
+function listLooks(): Step[] {
+  return [
+    {
+      name: "cancel a waiting message",
+      run: ({ cursor, stream, turn }) => cursor.cancel(stream, FEW / 2 + turn),
+    },
+    {
+      name: "peek, 100",
+      run: ({ cursor, stream, turn }) => cursor.peek(stream, { from: FEW / 2 + turn, limit: 100 }),
+    },
+    { name: "explain", run: ({ cursor, stream }) => cursor.explain(stream) },
+    { name: "getStream", run: ({ cursor, stream }) => cursor.getStream(stream) },
+  ];
+}
+
+/** Takes a message and ends it; leaving the loop gives back what was fetched with it. */
+async function takeOne(
+  { connection, stream }: Bench,
+  end: (message: Message) => Promise<void>,
+): Promise<void> {
   await using follower = connection.follower(stream);
-  for await (const message of follower.getMessages()) {
-    await message.ack({ confirm: true });
-    return;
-  }
+  for await (const message of follower.getMessages()) return await end(message);
+}
+
+/** Has a message expire behind all others. */
+async function expireOne({ cursor, publisher, stream }: Bench): Promise<void> {
+  const countExpired = async () => (await cursor.getStream(stream)).totals.expired;
+  const before = await countExpired();
+  await publisher.sendMessage(BODY, { ttlMs: 1 });
+  while (await countExpired() === before);
+}
+
+/** One failure opens the breaker of the stream, and an operator closes it. */
+async function openBreaker(bench: Bench): Promise<void> {
+  const { cursor, stream, turn } = bench;
+  if (turn === 0) await cursor.updateStream(stream, { breaker: { failures: 1, share: 0.01 } });
+  await takeOne(bench, (one) => one.nack({ ...WAITS, fault: "downstream", delayMs: 3_600_000 }));
+  await cursor.resumeStream(stream);
 }
 
 /** Fills a stream with messages of 1,000 lanes, 100 keys and all priorities. */
@@ -103,46 +180,93 @@ async function fill(publisher: Publisher, count: number): Promise<void> {
   await publisher.flush();
 }
 
-/** The median time of each step, in milliseconds. */
-async function measure(connection: Connection, count: number, rounds: number): Promise<number[]> {
-  const stream = `backlog-${count}`;
+/** Fills a stream with messages that wait for moments in no order. */
+async function fillDelayed(publisher: Publisher, count: number): Promise<void> {
+  for (let sent = 1; sent <= count; sent++) {
+    publisher.sendMessage(BODY, { delayMs: 3_600_000 + sent * 7919 % count });
+    if (sent % BATCH === 0) await publisher.flush();
+  }
+  await publisher.flush();
+}
+
+/** A stream that is filled in some way, and what is done to it. */
+interface Case {
+  readonly name: string;
+  readonly options: StreamOptionsInput;
+  readonly fill: (publisher: Publisher, count: number) => Promise<void>;
+  readonly steps: readonly Step[];
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: "ready",
+    options: {
+      laneLimits: { maxPending: 10 },
+      breaker: { failures: 100 },
+      maxPending: 100,
+      priorityAgingMs: 60_000,
+    },
+    fill,
+    steps: STEPS,
+  },
+  { name: "delayed", options: {}, fill: fillDelayed, steps: DELAYED_STEPS },
+];
+
+/** The times of a step, in milliseconds. */
+interface Times {
+  /** Of the first call: what is made when it is needed is made then. */
+  readonly first: number;
+  readonly median: number;
+}
+
+/** Measures each step. */
+async function measure(
+  connection: Connection,
+  { name, options, fill, steps }: Case,
+  count: number,
+): Promise<Times[]> {
+  const stream = `${name}-${count}`;
   const cursor = connection.cursor();
-  await cursor.createStream(stream, {
-    laneLimits: { maxPending: 10 },
-    breaker: { failures: 100 },
-    maxPending: 100,
-    priorityAgingMs: 60_000,
-  });
+  await cursor.createStream(stream, options);
   const publisher = connection.publisher(stream);
   await fill(publisher, count);
-  const medians: number[] = [];
-  for (const { run } of STEPS) {
+  const measured: Times[] = [];
+  for (const { run } of steps) {
     const times: number[] = [];
-    for (let turn = 0; turn < rounds; turn++) {
+    for (let turn = 0; turn < ROUNDS; turn++) {
       const start = performance.now();
       await run({ connection, cursor, publisher, stream, turn });
       times.push(performance.now() - start);
     }
-    medians.push(summarise(times).median);
+    measured.push({ first: times[0]!, median: summarise(times).median });
   }
-  return medians;
+  return measured;
 }
 
 if (import.meta.main) {
   await runMain(async () => {
     const { messages } = readScale(Deno.args);
-    const rounds = 20;
     await using broker = await BrokerProcess.start("journal");
     await using connection = await broker.connect();
-    const few = await measure(connection, FEW, rounds);
-    const many = await measure(connection, messages, rounds);
-    const rows = STEPS.map(({ name }, index) => [
-      name,
-      few[index]!.toFixed(2),
-      many[index]!.toFixed(2),
-      (many[index]! / few[index]!).toFixed(2),
-    ]);
-    print(`\nMedians of ${rounds} calls, in milliseconds, engine journal, 100 bytes:\n`);
-    print(formatTable({ head: ["operation", `${FEW} wait`, `${messages} wait`, "times"], rows }));
+    const rows: string[][] = [];
+    for (const one of CASES) {
+      const few = await measure(connection, one, FEW);
+      const many = await measure(connection, one, messages);
+      one.steps.forEach(({ name }, index) => {
+        const [less, more] = [few[index]!, many[index]!];
+        const times = [less.median, more.median, less.first, more.first].map((ms) => ms.toFixed(2));
+        rows.push([one.name, name, ...times, (more.median / less.median).toFixed(2)]);
+      });
+    }
+    const waits = [FEW, messages].map((count) => `${count} wait`);
+    const head = [
+      "messages",
+      "operation",
+      ...waits,
+      ...waits.map((one) => `first, ${one}`),
+      "times",
+    ];
+    print(`\nMedians of ${ROUNDS} calls, in milliseconds, engine journal, 100 bytes:\n`);
+    print(formatTable({ head, rows }));
   });
 }

@@ -47,10 +47,8 @@ export class PendingRuns {
     for (let at = this.#findChunk(firstTag); at < this.#chunks.length;) {
       if (this.#firstTags[at]! >= endTag) break;
       const chunk = this.#chunks[at]!;
-      const from = cutAt(chunk, firstTag);
-      const to = cutAt(chunk, endTag, from);
-      for (let index = from; index < to; index++) found.push(chunk[index]!);
-      if (isTaken && to > from) chunk.splice(from, to - from);
+      if (isTaken) takeFrom(chunk, firstTag, endTag, found);
+      else findIn(chunk, firstTag, endTag, found);
       at = this.#tidy(at);
     }
     return found;
@@ -89,8 +87,48 @@ export class PendingRuns {
   }
 }
 
+/** Makes runs of their own of the part of a chunk that lies in a range of tags. */
+function findIn(chunk: PendingRun[], firstTag: number, endTag: number, found: PendingRun[]): void {
+  const from = cutAt(chunk, firstTag, 0);
+  const to = cutAt(chunk, endTag, from);
+  for (let index = from; index < to; index++) found.push(chunk[index]!);
+}
+
+/** Takes out the part of a chunk that lies in a range of tags. */
+function takeFrom(
+  chunk: PendingRun[],
+  firstTag: number,
+  endTag: number,
+  taken: PendingRun[],
+): void {
+  let from = findRun(chunk, firstTag, 0);
+  const run = chunk[from - 1];
+  if (run !== undefined && firstTag < run.firstTag + run.count) {
+    const part = cutRest(run, firstTag);
+    // Most often it ends here, too: the list moves once, if at all.
+    if (endTag < firstTag + part.count) chunk.splice(from, 0, cutRest(part, endTag));
+    taken.push(part);
+  }
+  const to = findRun(chunk, endTag, from);
+  if (to === from) return;
+  const last = chunk[to - 1]!;
+  for (let index = from; index < to; index++) taken.push(chunk[index]!);
+  if (endTag < last.firstTag + last.count) chunk[from++] = cutRest(last, endTag);
+  if (to > from) chunk.splice(from, to - from);
+}
+
 /** Splits the run of a chunk that contains `tag`, if there is one; returns the index of the run from `tag` on. */
-function cutAt(chunk: PendingRun[], tag: number, from = 0): number {
+function cutAt(chunk: PendingRun[], tag: number, from: number): number {
+  const index = findRun(chunk, tag, from);
+  const run = chunk[index - 1];
+  if (run !== undefined && tag < run.firstTag + run.count) {
+    chunk.splice(index, 0, cutRest(run, tag));
+  }
+  return index;
+}
+
+/** The index of the first run of a chunk that begins at `tag` or behind it, from an index on. */
+function findRun(chunk: PendingRun[], tag: number, from: number): number {
   let low = from;
   let high = chunk.length;
   while (low < high) {
@@ -98,8 +136,11 @@ function cutAt(chunk: PendingRun[], tag: number, from = 0): number {
     if (chunk[middle]!.firstTag < tag) low = middle + 1;
     else high = middle;
   }
-  const run = chunk[low - 1];
-  if (run === undefined || tag >= run.firstTag + run.count) return low;
+  return low;
+}
+
+/** Leaves in a run what lies in front of `tag`; returns the rest. */
+function cutRest(run: PendingRun, tag: number): PendingRun {
   const head = tag - run.firstTag;
   const rest = {
     ...run,
@@ -110,6 +151,5 @@ function cutAt(chunk: PendingRun[], tag: number, from = 0): number {
   };
   run.count = head;
   run.lanes = run.lanes?.slice(0, head);
-  chunk.splice(low, 0, rest);
-  return low;
+  return rest;
 }

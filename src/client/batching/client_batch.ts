@@ -34,7 +34,9 @@ export class ClientBatch implements Batch {
   /** The number of messages that somebody still has to decide about. */
   get openCount(): number {
     const { held } = this.#verdicts;
-    return this.#messages.filter((message) => held.has(message)).length;
+    let count = 0;
+    for (const message of this.#messages) if (held.has(message)) count++;
+    return count;
   }
 
   /** Why it was taken away as a whole, if it was. */

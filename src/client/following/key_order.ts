@@ -53,6 +53,9 @@ export class KeyOrder {
   /** Whether the keys in hand are known. */
   #isTracking = false;
   readonly #keys = new Map<string, KeyState>();
+  /** The key that was looked up last: messages of a batch often have the same one. */
+  #lastKey: string | undefined = undefined;
+  #lastState: KeyState | undefined = undefined;
   /** Messages that may be handed out, before those that are fetched. */
   readonly next: NextMessages = new NextMessages();
   /** Whether several messages of a key may be handed out together. */
@@ -80,6 +83,7 @@ export class KeyOrder {
     this.#isActive = isActive;
     this.#isTracking = false;
     this.#keys.clear();
+    this.#lastKey = undefined;
     this.next.clear();
     this.#waitingCount = 0;
     this.#passed = this.#fence;
@@ -199,7 +203,7 @@ export class KeyOrder {
 
   #removeKept(isLeft: (message: DeliveredMessage) => boolean): void {
     for (const { orderKey } of this.next.remove((message) => !isLeft(message))) {
-      const state = orderKey === undefined ? undefined : this.#keys.get(orderKey);
+      const state = this.#find(orderKey);
       if (state !== undefined) state.nextCount--;
     }
     for (const [key, state] of this.#keys) {
@@ -246,7 +250,7 @@ export class KeyOrder {
   #noteTaken(messages: readonly DeliveredMessage[], isHeld: boolean): void {
     for (const message of messages) {
       const { orderKey } = message;
-      const state = orderKey === undefined ? undefined : this.#keys.get(orderKey);
+      const state = this.#find(orderKey);
       if (orderKey === undefined || state === undefined) continue;
       state.nextCount--;
       if (isHeld) state.inHandCount++;
@@ -260,7 +264,7 @@ export class KeyOrder {
 
   /** A batch has not taken all messages of its key: the others wait for it. */
   #keepRest({ orderKey, suspects }: DeliveredMessage): void {
-    const state = orderKey === undefined ? undefined : this.#keys.get(orderKey);
+    const state = this.#find(orderKey);
     if (state === undefined || state.nextCount === 0 || state.inHandCount === 0) return;
     const rest = suspects === undefined
       ? this.next.takeRest(orderKey!)
@@ -274,7 +278,7 @@ export class KeyOrder {
   #free(message: DeliveredMessage): void {
     if (!this.#isTracking) return;
     const { orderKey } = message;
-    const state = orderKey === undefined ? undefined : this.#keys.get(orderKey);
+    const state = this.#find(orderKey);
     if (orderKey === undefined || state === undefined) return;
     state.inHandCount--;
     this.#goOn(orderKey, state);
@@ -283,7 +287,7 @@ export class KeyOrder {
   /** Has the next message of a key handed out, if it may be; forgets the key if there is none. */
   #goOn(key: string, state: KeyState): void {
     if (state.inHandCount > 0 || state.nextCount > 0 || state.fence > 0) return;
-    if (state.waiting.length === 0) return void this.#keys.delete(key);
+    if (state.waiting.length === 0) return this.#forget(key);
     if (this.#commonFence > 0) return;
     const { suspects } = state.waiting[0]!;
     const end = state.waiting.findIndex((message) => message.suspects !== suspects);
@@ -296,9 +300,26 @@ export class KeyOrder {
     this.#options.wake();
   }
 
+  #find(key: string | undefined): KeyState | undefined {
+    if (key === undefined) return undefined;
+    if (key !== this.#lastKey) {
+      this.#lastState = this.#keys.get(key);
+      this.#lastKey = key;
+    }
+    return this.#lastState;
+  }
+
+  #forget(key: string): void {
+    this.#keys.delete(key);
+    if (key === this.#lastKey) this.#lastKey = undefined;
+  }
+
   #stateOf(key: string): KeyState {
     let state = this.#keys.get(key);
-    if (state === undefined) this.#keys.set(key, state = new KeyState());
+    if (state === undefined) {
+      this.#keys.set(key, state = new KeyState());
+      this.#lastKey = undefined;
+    }
     return state;
   }
 

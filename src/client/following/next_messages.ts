@@ -82,6 +82,7 @@ export class NextMessages {
   /** Takes messages of a group, at least one, as long as they have no more bytes than that. */
   take({ name }: MessageGroup, countMax: number, bytesMax: number): DeliveredMessage[] {
     const group = this.#groups.get(name)!;
+    if (group.messages.length <= countMax && group.bytes <= bytesMax) return this.#takeAll(group);
     let bytes = 0;
     let count = 0;
     for (const { entryBytes } of group.messages) {
@@ -89,12 +90,19 @@ export class NextMessages {
       bytes += entryBytes;
       count++;
     }
+    if (count === group.messages.length) return this.#takeAll(group);
     const taken = group.messages.splice(0, count);
     group.bytes -= bytes;
     this.#count -= count;
     this.#bytes -= bytes;
-    if (group.messages.length === 0) this.#groups.delete(name);
     return taken;
+  }
+
+  #takeAll({ name, messages, bytes }: Group): DeliveredMessage[] {
+    this.#groups.delete(name);
+    this.#count -= messages.length;
+    this.#bytes -= bytes;
+    return messages;
   }
 
   /** Takes all messages of a group, if there is one of that name. */

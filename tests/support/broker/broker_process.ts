@@ -9,7 +9,11 @@ import { deadline } from "@std/async/deadline";
 /** Nothing in a test that passes waits for so long, in milliseconds. */
 const PATIENCE_MS = 20_000;
 
-const SERVER = new URL("../../../server.ts", import.meta.url).href;
+/** The program that the README starts. */
+const SERVER = new URL("../../../server.ts", import.meta.url);
+
+/** The command line: it does the same, and loads only what is needed. */
+const COMMAND_LINE = new URL("../../../cli.ts", import.meta.url);
 
 /** How to start it. */
 export interface ProcessOptions {
@@ -21,7 +25,7 @@ export interface ProcessOptions {
   readonly before?: string;
   /** What it may do, as flags of Deno; everything if nothing is said. */
   readonly permissions?: readonly string[];
-  /** What runs in the place of the broker's program. */
+  /** What runs: `server.ts`, or `cli.ts` for what ends by itself, if nothing is said. */
   readonly program?: URL;
   /** What a shell redirects, such as `2>/dev/full`. */
   readonly redirection?: string;
@@ -62,7 +66,7 @@ export class BrokerProcess implements AsyncDisposable {
       await Deno.writeTextFile(`${directory}/settings.yaml`, options.settings);
     }
     const { before = ":", redirection = "", env = {}, permissions = ["-A"] } = options;
-    const program = options.program?.href ?? SERVER;
+    const { href: program } = options.program ?? SERVER;
     const command = new Deno.Command("sh", {
       args: ["-c", `${before}; exec "$0" "$@" ${redirection}`, Deno.execPath()]
         .concat("run", "--no-prompt", permissions, "--no-lock", program, args),
@@ -88,7 +92,7 @@ export class BrokerProcess implements AsyncDisposable {
 
   /** Runs a broker that ends by itself. */
   static async run(args: readonly string[], options?: ProcessOptions): Promise<EndedProcess> {
-    await using broker = await BrokerProcess.start(args, options);
+    await using broker = await BrokerProcess.start(args, { program: COMMAND_LINE, ...options });
     return await broker.waitForEnd();
   }
 

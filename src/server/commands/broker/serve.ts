@@ -30,6 +30,10 @@ export const serve: CommandBody = {
       context.print(`simplemq ${context.version}\n`);
       return undefined;
     };
-    return await runProgram({ load, serve: (await context.loadProgram()).serve });
+    return await runProgram({
+      load,
+      // Wrong settings are told before the broker is loaded.
+      serve: async (settings, log) => (await context.loadProgram()).serve(settings, log),
+    });
   },
 };

@@ -41,7 +41,7 @@ function expectClean(verdict: Verdict): void {
 }
 
 Deno.test("SIGKILL, again and again: what was confirmed is there, once and in order", async () => {
-  const { verdict, cameBack } = await run(KILL, chooseLength({ short: 3, long: 6 }));
+  const { verdict, cameBack } = await run(KILL, chooseLength({ short: 2, long: 6 }));
   expectClean(verdict);
   assertEquals(cameBack, 0);
 });

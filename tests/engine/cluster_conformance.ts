@@ -24,7 +24,7 @@ function forOperators(tell: Warn): Report {
 /** Registers the tests of one broker that is started again. */
 export function restartedClusterConformance(): void {
   engineConformance("cluster", async (now, tell, dateNow) => {
-    const directory = await TestDirectory.create();
+    const directory = await TestDirectory.createQuick();
     const disk = new SimulatedDisk({ seed: 1 });
     const report = forOperators(tell);
     const open = () => {
@@ -47,7 +47,7 @@ export function restartedClusterConformance(): void {
  */
 export function takenOverClusterConformance(part: ConformancePart): void {
   engineConformance("cluster, tiny, taken over", async (now, tell, dateNow) => {
-    const directory = await TestDirectory.create();
+    const directory = await TestDirectory.createQuick();
     const disks = [new SimulatedDisk({ seed: 1 }), new SimulatedDisk({ seed: 2 })];
     const report = forOperators(tell);
     let turn = 0;

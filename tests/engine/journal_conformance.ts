@@ -31,7 +31,7 @@ export function journalConformance(
   part: ConformancePart,
 ): void {
   engineConformance(what, async (now, tell, dateNow) => {
-    const directory = await TestDirectory.create();
+    const directory = await TestDirectory.createQuick();
     const report = forOperators(tell);
     const open = () => openJournal(directory.openDisk(), { ...options, now, dateNow, report });
     return {

@@ -8,6 +8,7 @@ import type { Duplex } from "../../src/transport/duplex.ts";
 import { AUTHORITY, makeAcceptor, TlsPair } from "../support/certificates/tls_pair.ts";
 import { validFor } from "../support/certificates/test_certificates.ts";
 import { passTurns, until } from "../support/broker/broker.ts";
+import { chooseLength } from "../support/length.ts";
 import { fuzz } from "../support/wire/fuzz.ts";
 
 const PATIENCE_MS = 20_000;
@@ -94,7 +95,7 @@ Deno.test("TlsDuplex carries all bytes both ways, in pieces of any size", async 
       assertEquals(pair.failures, []);
     },
   );
-  await fc.assert(property, fuzz(6));
+  await fc.assert(property, fuzz(chooseLength({ short: 3, long: 20 })));
 });
 
 /** A connection after its handshake: one byte has gone each way. */

@@ -395,6 +395,6 @@ Deno.test("a broker made again of its events is as one that lost its followers (
       for (const { name } of describeStreams(run.broker)) run.broker.deleteStream(name);
       checkLiveCounts(run.broker, run.segments);
     }),
-    fuzz(chooseLength({ short: 40, long: 120 })),
+    fuzz(chooseLength({ short: 20, long: 120 })),
   );
 });

@@ -344,6 +344,6 @@ Deno.test("MemoryEngine does what the model does, whatever comes (random)", asyn
       }
       await run.finish();
     }),
-    fuzz(chooseLength({ short: 35, long: 110 })),
+    fuzz(chooseLength({ short: 18, long: 110 })),
   );
 });

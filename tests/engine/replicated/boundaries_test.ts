@@ -7,6 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { readRecordHead, RECORD_TYPES } from "../../../src/engine/replicated/record.ts";
+import { chooseLength, chooseOffset } from "../../support/length.ts";
 import { type TestBroker, TestCluster } from "../../support/cluster/test_cluster.ts";
 import type { SimulatedDisk } from "../../support/disk/simulated_disk.ts";
 
@@ -122,15 +123,17 @@ async function end<T>(cluster: TestCluster, result: T, ...brokers: TestBroker[])
   return result;
 }
 
+/** A broker dies behind each record, or behind one of so many. */
+const STEP = chooseLength({ short: 8, long: 1 });
+
 Deno.test({
   name: "records: a broker may die between any two of them",
   // Who waits for a dead broker waits in vain.
   sanitizeOps: false,
   sanitizeResources: false,
   fn: async () => {
-    // All of them in four runs.
-    let count = 1 + Math.floor(Math.random() * 4);
-    while (await tryAt(count) === undefined) count += 4;
+    let count = 1 + chooseOffset(STEP);
+    while (await tryAt(count) === undefined) count += STEP;
     assert(count > 90, `${count} records`);
   },
 });

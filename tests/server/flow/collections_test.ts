@@ -8,6 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Connection, Message } from "../../../client.ts";
 import { type BrokerServer, VirtualClock } from "../../../server.ts";
 import { startBroker, until } from "../../support/broker/broker.ts";
+import { TestDirectory } from "../../support/disk/journals.ts";
 import { findGrowth, measureCollections } from "../../support/broker/collections.ts";
 import { ackLine, giveMeLine, LineClient, publishLine } from "../../support/wire/line_client.ts";
 import { RawClient } from "../../support/wire/raw_client.ts";
@@ -190,8 +191,11 @@ function isLeak(growth: string): boolean {
 for (const engine of ["memory", "journal"] as const) {
   Deno.test(`${engine}: nothing grows in broker and client, and nothing stays, whatever comes and goes`, async () => {
     const clock = new VirtualClock();
-    const directory = await Deno.makeTempDir();
-    await using broker = await startBroker({ clock, storage: { engine, directory } });
+    await using directory = await TestDirectory.createQuick();
+    await using broker = await startBroker({
+      clock,
+      storage: { engine, directory: directory.path },
+    });
     // What is made when the first client comes and goes is made once.
     await (await broker.connect()).close();
     const fresh = await measureCollections([broker]);
@@ -211,6 +215,5 @@ for (const engine of ["memory", "journal"] as const) {
     await clock.advance("25m");
     assertEquals(findGrowth(fresh, await measureCollections([broker])).filter(isLeak), []);
     await broker.close();
-    await Deno.remove(directory, { recursive: true });
   });
 }

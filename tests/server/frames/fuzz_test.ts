@@ -31,7 +31,7 @@ import { Sessions } from "../../support/wire/sessions.ts";
 const seed = readNumber("FUZZ_SEED", crypto.getRandomValues(new Uint32Array(1))[0]!);
 const frameCount = readNumber(
   "FUZZ_FRAMES",
-  chooseLength({ short: 12_000, long: 100_000 }),
+  chooseLength({ short: 5_000, long: 100_000 }),
 );
 
 /** How many of the frames go through sockets; they cost more, and find less. */

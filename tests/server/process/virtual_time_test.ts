@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { connect, type Connection, type Message } from "@simplemq/simplemq";
 import { type BrokerServer, VirtualClock } from "@simplemq/simplemq/server";
 import { until } from "../../support/broker/broker.ts";
+import { TestDirectory } from "../../support/disk/journals.ts";
 import { DAY_MS, handle, HOUR_MS, startOn } from "./clock_brokers.ts";
 
 /** A broker, its clock and a connection. */
@@ -18,9 +19,8 @@ function testWays(name: string, test: (use: Use) => Promise<void>): void {
   for (const engine of ["memory", "journal"] as const) {
     for (const way of ["in-process", "TCP"]) {
       Deno.test(`${engine}, ${way}: ${name}`, async () => {
-        const directory = await Deno.makeTempDir();
         await using stack = new AsyncDisposableStack();
-        stack.defer(() => Deno.remove(directory, { recursive: true }));
+        const { path: directory } = stack.use(await TestDirectory.createQuick());
         const clock = new VirtualClock({ start: 0 });
         const broker = stack.use(await startOn(clock, { storage: { engine, directory } }));
         const connection = way === "TCP"

@@ -70,7 +70,7 @@ function listRecords(
  * Every so many bits of a file are flipped: of each byte another one, so that all kinds of bits have
  * their turn. `BIT_FLIP_STEP=1` flips all of them.
  */
-const STEP = Number(Deno.env.get("BIT_FLIP_STEP") ?? chooseLength({ short: 23, long: 3 }));
+const STEP = Number(Deno.env.get("BIT_FLIP_STEP") ?? chooseLength({ short: 47, long: 3 }));
 
 /** The first bit. */
 const OFFSET = chooseOffset(STEP);

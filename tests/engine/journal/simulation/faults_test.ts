@@ -150,7 +150,7 @@ function parse(message: string): [id: number, text: string] {
 }
 
 /** Each call fails in a story of its own, or one of so many does. */
-const STEP = chooseLength({ short: 5, long: 1 });
+const STEP = chooseLength({ short: 11, long: 1 });
 
 /** Tells the story with one call failing, a later one, and so on, until no call fails. */
 async function tellAll(fault: DiskFault, count: number, end: End): Promise<void> {

@@ -11,7 +11,7 @@ import { chooseLength } from "../../../support/length.ts";
 import { simulate } from "./simulate.ts";
 
 /** So many worlds, and crashes in each of them. */
-const WORLDS = chooseLength({ short: 30, long: 400 });
+const WORLDS = chooseLength({ short: 15, long: 400 });
 const CRASHES = 20;
 
 Deno.test(`JournalEngine loses nothing in ${WORLDS * CRASHES} simulated crashes (random)`, async () => {

@@ -97,6 +97,16 @@ export class LaneTable {
     this.#emptyAsOf = Math.max(this.#emptyAsOf ?? -Infinity, restsAt - rate.perMs);
   }
 
+  /** Above all numbers of lanes. */
+  get endNumber(): number {
+    return this.#lanes.length;
+  }
+
+  /** The lanes of so many numbers. */
+  slice(from: number, count: number): Lane[] {
+    return this.#lanes.slice(from, from + count).filter((lane) => lane !== undefined);
+  }
+
   /** All lanes, the nameless one first. */
   *[Symbol.iterator](): Generator<Lane> {
     for (const lane of this.#lanes) if (lane !== undefined) yield lane;

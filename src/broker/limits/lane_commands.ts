@@ -5,19 +5,23 @@ import {
   type LaneSettings,
   type SharedLimitSettings,
 } from "../../protocol/lane_settings.ts";
+import { Alarm } from "../collections/alarm_clock.ts";
 import type { StreamFilter } from "../engine.ts";
 import type { EngineLanes, LaneQuestion } from "../engine_lanes.ts";
 import type { RuleContext } from "../rules/rule_context.ts";
 import type { SharedLimit } from "../serving/shared_limit.ts";
 import type { Stream } from "../stream/stream.ts";
 import { LimitFigures } from "./limit_figures.ts";
-import { listLanes } from "./lane_list.ts";
+import { LaneListing, LOOKS_MAX } from "./lane_list.ts";
 
 /** The most lanes of a stream with settings of their own: each is in every snapshot. */
 export const SETTINGS_MAX = 10_000;
 
 /** The most shared limits. */
 export const LIMITS_MAX = 1000;
+
+/** The lanes that are looked at in about the time of a step. */
+const LANES_PER_STEP = 16;
 
 /** The most streams that are named for one shared limit. */
 const NAMES_MAX = 100;
@@ -45,9 +49,20 @@ export class LaneCommands implements EngineLanes {
     await this.#context.whenDurable();
   }
 
-  // deno-lint-ignore require-await
   async list(name: string, question: LaneQuestion): Promise<LaneList> {
-    return listLanes(this.#requireServed(name), question, this.#context.now());
+    const stream = this.#requireServed(name);
+    const listing = new LaneListing(stream, question);
+    const { state: { router }, now } = this.#context;
+    const looks = Math.min(stream.share.lanes?.table.size ?? 0, LOOKS_MAX);
+    router.steps += Math.floor(looks / LANES_PER_STEP);
+    while (listing.look()) await this.#nextTurn();
+    return listing.tell(now());
+  }
+
+  /** Lets others have their turn. */
+  #nextTurn(): Promise<void> {
+    const { clock, now } = this.#context;
+    return new Promise((resolve) => clock.set(new Alarm(() => resolve()), now()));
   }
 
   async putLimit(name: string, given: SharedLimitSettings | null): Promise<boolean> {

@@ -1,4 +1,5 @@
 import type { LaneInfo, LaneList } from "../../protocol/answers/lane_info.ts";
+import type { LaneOrder } from "../../protocol/lane_settings.ts";
 import type { LaneQuestion } from "../engine_lanes.ts";
 import { findClosed, type GateNote, sayLimit } from "../lanes/gate.ts";
 import type { Lane } from "../lanes/lane.ts";
@@ -10,28 +11,57 @@ const LANES_MAX = 1000;
 /** How many there are by default. */
 const LANES_DEFAULT = 100;
 
-/** Lists lanes of a stream: it looks at each lane once, and sorts only those that it tells of. */
-export function listLanes(
-  stream: Stream,
-  { by = "waiting", limit = LANES_DEFAULT, after }: LaneQuestion,
-  now: number,
-): LaneList {
-  const size = Math.max(1, Math.min(limit, LANES_MAX));
-  const { lanes } = stream.share;
-  if (lanes === undefined) return { items: [], count: 0 };
-  const isBefore = ORDERS[by];
-  const first: Lane[] = [];
-  let count = 0;
-  let isCut = false;
-  for (const lane of lanes.table) {
-    if (lane.messageCount === 0 && lane.settings === undefined) continue;
-    count++;
-    if (by === "name" && after !== undefined && lane.name <= after) continue;
-    isCut = insert(first, lane, size, isBefore) || isCut;
+/** The most lanes that are looked at in one turn: some milliseconds of work. */
+export const LOOKS_MAX = 16_384;
+
+/**
+ * A list of lanes of a stream: it looks at each lane once, some thousand in a turn, and sorts only those that it
+ * tells of.
+ */
+export class LaneListing {
+  readonly #stream: Stream;
+  readonly #by: LaneOrder;
+  readonly #size: number;
+  readonly #after: string | undefined;
+  readonly #first: Lane[] = [];
+  /** The number of the first lane that was not looked at. */
+  #number = 0;
+  #count = 0;
+  #isCut = false;
+
+  constructor(stream: Stream, { by = "waiting", limit = LANES_DEFAULT, after }: LaneQuestion) {
+    this.#stream = stream;
+    this.#by = by;
+    this.#size = Math.max(1, Math.min(limit, LANES_MAX));
+    this.#after = by === "name" ? after : undefined;
   }
-  const items = first.map((lane) => describe(stream, lane, now));
-  const last = first.at(-1);
-  return { items, count, ...by === "name" && isCut && last && { next: last.name } };
+
+  /** Looks at as many lanes as there is time for in a turn; returns whether there are more. */
+  look(): boolean {
+    const { lanes } = this.#stream.share;
+    if (lanes === undefined) return false;
+    const isBefore = ORDERS[this.#by];
+    for (const lane of lanes.table.slice(this.#number, LOOKS_MAX)) {
+      if (lane.messageCount === 0 && lane.settings === undefined) continue;
+      this.#count++;
+      if (this.#after !== undefined && lane.name <= this.#after) continue;
+      this.#isCut = insert(this.#first, lane, this.#size, isBefore) || this.#isCut;
+    }
+    this.#number += LOOKS_MAX;
+    return this.#number < lanes.table.endNumber;
+  }
+
+  /** Tells of the first lanes. */
+  tell(now: number): LaneList {
+    const stream = this.#stream;
+    // What was looked at in an earlier turn may have changed, or be gone.
+    const items = this.#first.filter((lane) => stream.share.lanes?.table.get(lane.number) === lane)
+      .sort((one, other) => ORDERS[this.#by](one, other) ? -1 : 1)
+      .map((lane) => describe(stream, lane, now));
+    const last = this.#first.at(-1);
+    const isMore = this.#by === "name" && this.#isCut && last !== undefined;
+    return { items, count: this.#count, ...isMore && { next: last.name } };
+  }
 }
 
 /** Why nothing of a lane, or of its whole stream, is delivered now; `undefined` if something may be. */

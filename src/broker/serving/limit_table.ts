@@ -18,6 +18,9 @@ export class LimitTable {
   /** The shared limits that shares go by. */
   readonly #joined = new Map<Share, SharedLimit>();
 
+  /** By which rules the lanes of shares were placed last: that takes a look at each. */
+  readonly #placed = new WeakMap<Share, string>();
+
   constructor(watch: LimitWatch) {
     this.#watch = watch;
   }
@@ -45,10 +48,15 @@ export class LimitTable {
 
   /** Gives a share the limits that its stream has by its options. */
   configure(share: Share): void {
-    const { maxPending, rate, sharedLimit } = share.store.options;
+    const { maxPending, rate, sharedLimit, laneLimits, priorityAcross, priorityAgingMs } =
+      share.store.options;
     const isFree = maxPending === null && rate === null && sharedLimit === null;
     const now = this.#watch.now();
-    share.lanes?.placeAll(now);
+    const rules = JSON.stringify([laneLimits, priorityAcross, priorityAgingMs]);
+    if (share.lanes !== undefined && this.#placed.get(share) !== rules) {
+      share.lanes.placeAll(now);
+      this.#placed.set(share, rules);
+    }
     if (isFree && !this.#own.has(share) && !this.#joined.has(share)) return;
     const gates: Gate[] = [];
     if (maxPending === null && rate === null) this.#own.delete(share);

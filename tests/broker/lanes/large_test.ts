@@ -96,3 +96,47 @@ Deno.test("lanes are listed and changed without looking at messages", async () =
   await test.broker.explain("orders");
   assertLess(share.visits - visits, 50_000);
 });
+
+Deno.test("very many lanes are listed in several turns, and others come and go in between", async () => {
+  const test = new TestBroker("orders");
+  const { publisher } = test.publisher("orders");
+  let sequence = 1;
+  const publish = (lanes: readonly string[]) => {
+    for (let from = 0; from < lanes.length; from += 4000) {
+      const batch = encodeBatch(
+        lanes.slice(from, from + 4000).map((lane) => ({
+          kind: 0,
+          body: new Uint8Array(1),
+          wishes: { lane },
+        })),
+      );
+      const flags = findFlags(batch);
+      publisher.publish({ ...batch, sequence, settled: 0, bytes: batch.end, flags });
+      sequence += batch.count;
+    }
+  };
+  const names = Array.from({ length: 40_000 }, (_, index) => `lane-${index + 10_000}`);
+  publish([...names, "lane-49999", "lane-30000", "lane-10000", "lane-10000"]);
+  const listing = test.broker.lanes.list("orders", { limit: 3, by: "waiting" });
+  const page = test.broker.lanes.list("orders", { limit: 2, by: "name", after: "lane-49990" });
+  const follower = test.follower("orders", { messages: 1 });
+  let turns = 0;
+  let isDone = false;
+  listing.then(() => isDone = true);
+  for (; !isDone && turns < 10; turns++) {
+    test.broker.tick(test.now);
+    test.dispatch();
+    if (turns === 0) follower.ack(1);
+    if (turns === 1) await test.broker.cancelMessages("orders", { lane: "lane-49999" });
+    for (let wait = 0; wait < 5; wait++) await Promise.resolve();
+  }
+  assertEquals(turns, 2);
+  const { items, count } = await listing;
+  assertEquals(items.map(({ name, ready, pending }) => [name, ready, pending]).slice(0, 2), [
+    ["lane-10000", 2, 0],
+    ["lane-30000", 2, 0],
+  ]);
+  assertEquals(count >= 39_999, true, `${count}`);
+  const { items: named, next } = await page;
+  assertEquals([named.map(({ name }) => name), next], [["lane-49991", "lane-49992"], "lane-49992"]);
+});

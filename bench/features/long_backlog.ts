@@ -109,7 +109,12 @@ const STEPS: readonly Step[] = [
   {
     name: "putSchedule, now",
     run: ({ cursor, stream, turn }) =>
-      cursor.putSchedule(`s-${turn}`, { stream, body: turn, everyMs: 86_400_000, now: true }),
+      cursor.putSchedule(`s-${turn}-${stream}`, {
+        stream,
+        body: turn,
+        everyMs: 86_400_000,
+        now: true,
+      }),
   },
   { name: "getSchedules", run: ({ cursor }) => cursor.getSchedules() },
   { name: "a breaker opens and closes", run: openBreaker },
@@ -219,26 +224,32 @@ interface Times {
   readonly median: number;
 }
 
-/** Measures each step. */
+/** Measures each step on streams with so many messages, by turns, so that other work slows down all of them. */
 async function measure(
   connection: Connection,
   { name, options, fill, steps }: Case,
-  count: number,
-): Promise<Times[]> {
-  const stream = `${name}-${count}`;
+  counts: readonly number[],
+): Promise<Times[][]> {
   const cursor = connection.cursor();
-  await cursor.createStream(stream, options);
-  const publisher = connection.publisher(stream);
-  await fill(publisher, count);
-  const measured: Times[] = [];
+  const benches: Omit<Bench, "turn">[] = [];
+  for (const count of counts) {
+    const stream = `${name}-${count}`;
+    await cursor.createStream(stream, options);
+    const publisher = connection.publisher(stream);
+    await fill(publisher, count);
+    benches.push({ connection, cursor, publisher, stream });
+  }
+  const measured: Times[][] = [];
   for (const { run } of steps) {
-    const times: number[] = [];
+    const times = counts.map((): number[] => []);
     for (let turn = 0; turn < ROUNDS; turn++) {
-      const start = performance.now();
-      await run({ connection, cursor, publisher, stream, turn });
-      times.push(performance.now() - start);
+      for (const [index, bench] of benches.entries()) {
+        const start = performance.now();
+        await run({ ...bench, turn });
+        times[index]!.push(performance.now() - start);
+      }
     }
-    measured.push({ first: times[0]!, median: summarise(times).median });
+    measured.push(times.map((all) => ({ first: all[0]!, median: summarise(all).median })));
   }
   return measured;
 }
@@ -250,10 +261,9 @@ if (import.meta.main) {
     await using connection = await broker.connect();
     const rows: string[][] = [];
     for (const one of CASES) {
-      const few = await measure(connection, one, FEW);
-      const many = await measure(connection, one, messages);
+      const measured = await measure(connection, one, [FEW, messages]);
       one.steps.forEach(({ name }, index) => {
-        const [less, more] = [few[index]!, many[index]!];
+        const [less, more] = measured[index] as [Times, Times];
         const times = [less.median, more.median, less.first, more.first].map((ms) => ms.toFixed(2));
         rows.push([one.name, name, ...times, (more.median / less.median).toFixed(2)]);
       });

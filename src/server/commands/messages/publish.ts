@@ -33,6 +33,7 @@ export const publish: CommandBody = {
   examples: [
     "publish orders 'a pizza'",
     "publish orders '{\"pizza\": 1}' --as json --key ann --delay 10m",
+    "publish index changed --coalesce doc-7 --quiet 5s",
     "publish orders - < lines.txt",
     "publish orders --file orders.ndjson --ndjson",
     "publish images --file cat.jpg --as bytes --header type=image/jpeg",
@@ -56,6 +57,21 @@ export const publish: CommandBody = {
       name: "dedup-id",
       value: "<text>",
       about: "A message with an id that the stream remembers is not stored again",
+    },
+    {
+      name: "coalesce",
+      value: "<id>",
+      about: "It takes the place of the one of this id that waits",
+    },
+    {
+      name: "quiet",
+      value: "<span>",
+      about: "With --coalesce, it waits until so long nothing came",
+    },
+    {
+      name: "at-most",
+      value: "<span>",
+      about: "With --quiet, it waits so long at most; 12 times that",
     },
     { name: "json", about: "Prints one JSON value, for programs" },
     ...QUERY_FLAGS,
@@ -85,6 +101,7 @@ export const publish: CommandBody = {
       if (sum.duplicates > 0) {
         context.note(`Not stored again: a message with this dedup id was stored before.`);
       }
+      if (sum.replacedCount > 0) context.note("It takes the place of an older one that waited.");
       return ExitCode.stopped;
     });
   },
@@ -104,13 +121,19 @@ async function readSending(args: Arguments): Promise<Sending> {
     reader.refuse("found a body, and flags for lines of standard input; allowed one of both");
   }
   const dedupId = args.find("dedup-id");
-  const options = { ...readMessageOptions(args, reader), ...dedupId !== undefined && { dedupId } };
+  const options = {
+    ...readMessageOptions(args, reader),
+    ...dedupId !== undefined && { dedupId },
+    ...readCoalesce(args, reader),
+  };
   const count = reader.readNumber("count", { low: 1, high: 10_000_000 }) ?? 1;
   const kind = reader.readChoice("as", BODY_KINDS) ?? "text";
-  for (const flag of hasLines ? ["count", "as", "dedup-id"] : []) {
+  for (const flag of hasLines ? ["count", "as", "dedup-id", "coalesce"] : []) {
     if (args.has(flag)) reader.refuse(`--${flag}: allowed only with one body`);
   }
-  if (count > 1 && args.has("dedup-id")) reader.refuse("--dedup-id: allowed only without --count");
+  for (const flag of count > 1 ? ["dedup-id", "coalesce"] : []) {
+    if (args.has(flag)) reader.refuse(`--${flag}: allowed only without --count`);
+  }
   reader.check();
   if (hasLines) {
     const isGuess = file === undefined && word === undefined && !isJson && !args.has("lines");
@@ -120,6 +143,22 @@ async function readSending(args: Arguments): Promise<Sending> {
   const body = makeBody(bytes, kind, reader);
   reader.check();
   return { one: { body, count }, options };
+}
+
+function readCoalesce(args: Arguments, reader: FlagReader): Pick<SendOptions, "coalesce"> {
+  const id = args.find("coalesce");
+  const [quietMs, atMostMs] = [reader.readSpan("quiet"), reader.readSpan("at-most")];
+  if (id === undefined) {
+    for (const flag of ["quiet", "at-most"]) {
+      if (args.has(flag)) reader.refuse(`--${flag}: allowed only with --coalesce`);
+    }
+    return {};
+  }
+  const times = {
+    ...quietMs !== undefined && { quietMs },
+    ...atMostMs !== undefined && { atMostMs },
+  };
+  return { coalesce: { id, ...times } };
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {
@@ -149,7 +188,7 @@ async function sendOne(
     sum.addOne(await publisher.sendMessage(body, { ...options, signal }));
     return;
   }
-  const { dedupId: _, ...all } = options;
+  const { dedupId: _, coalesce: _none, ...all } = options;
   for (let sent = 0; sent < count; sent += CALL_MAX) {
     const bodies = Array<MessageBody>(Math.min(CALL_MAX, count - sent)).fill(body);
     sum.addBatch(await publisher.sendMessages(bodies, { ...all, signal }));
@@ -158,7 +197,7 @@ async function sendOne(
 
 async function sendLines(
   publisher: Publisher,
-  { lines, options: { dedupId: _, ...options } }: Sending,
+  { lines, options: { dedupId: _, coalesce: _none, ...options } }: Sending,
   { sum, context, signal }: {
     readonly sum: ReceiptSum;
     readonly context: CommandContext;

@@ -16,6 +16,7 @@ export class ReceiptSum {
   readonly #last = new Map<string, IdRange>();
   #count = 0;
   #duplicates = 0;
+  #replaced = 0;
   #left = 0;
 
   /** How many messages are confirmed; one in several streams counts once in each. */
@@ -28,10 +29,18 @@ export class ReceiptSum {
     return this.#duplicates;
   }
 
+  /** How many have taken the places of others; one in several streams counts once in each. */
+  get replacedCount(): number {
+    return this.#replaced;
+  }
+
   /** Adds the confirm of one message. */
   addOne({ streams, duplicate }: Receipt): void {
     if (duplicate) this.#duplicates++;
-    for (const { stream, id } of streams) this.#add(stream, id, id);
+    for (const { stream, id, replaced } of streams) {
+      this.#add(stream, id, id);
+      if (replaced !== undefined) this.#replaced++;
+    }
   }
 
   /** Adds the confirm of several. */
@@ -49,7 +58,8 @@ export class ReceiptSum {
 
   /** For programs. */
   toJson(): unknown {
-    return { count: this.#count, duplicates: this.#duplicates, streams: this.#ranges };
+    const replaced = this.#replaced === 0 ? {} : { replaced: this.#replaced };
+    return { count: this.#count, duplicates: this.#duplicates, ...replaced, streams: this.#ranges };
   }
 
   #add(stream: string, firstId: number, lastId: number): void {

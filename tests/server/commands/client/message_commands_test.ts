@@ -236,6 +236,31 @@ Deno.test("peek and get: messages in any state, cut for people and whole for pro
   assertMatch(withLane, / KEY +LANE +BODY\n 4 .*AQL\/\n 5 .* acme +five\n$/);
 });
 
+Deno.test("publish --coalesce: of one id, the last one waits", async () => {
+  await using use = await BrokerUse.start();
+  await use.fill("index");
+  assertEquals(await use.print("publish index one --coalesce doc-7 --quiet 1h"), "index 1\n");
+  assertEquals(await use.tell("publish index two --coalesce doc-7 --quiet 1h --at-most 2h"), [
+    "It takes the place of an older one that waited.",
+  ]);
+  const told = JSON.parse(
+    await use.print("publish index three --coalesce doc-7 --quiet 1h --json"),
+  );
+  assertEquals([told.count, told.replaced], [1, 1]);
+  await use.print("publish index other --coalesce doc-8");
+  const lines = (await use.print("peek index --jsonl")).trim().split("\n");
+  assertEquals(lines.map((line) => JSON.parse(line)).map(({ body, state }) => [body, state]), [
+    ["three", "delayed"],
+    ["other", "ready"],
+  ]);
+  assertMatch(await use.fail(2, "publish index a --quiet 1s"), /--quiet: allowed only with --coal/);
+  assertMatch(await use.fail(2, "publish index a --coalesce b --count 2"), /only without --count/);
+  assertMatch(
+    await use.fail(2, "publish index - --coalesce b"),
+    /--coalesce: allowed only with one/,
+  );
+});
+
 Deno.test("messages for programs: bytes, text and JSON that look alike are told apart", async () => {
   await using use = await BrokerUse.start();
   await use.fill("all", new Uint8Array([0, 1, 255]), { base64: "AAH/" }, "AAH/", "1", 1);

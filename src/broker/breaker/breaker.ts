@@ -219,6 +219,11 @@ export class Breaker implements Gate {
     return Math.max(1, others) * this.#options.openMs + 1;
   }
 
+  /** A message is not held back any more for having been a probe: from now on its follower says for how long. */
+  unhold(id: number): void {
+    this.#held?.delete(id);
+  }
+
   /** The messages that need not be held back any more, since it closes. */
   takeHeld(): readonly number[] {
     const held = [...this.#held ?? []];

@@ -86,6 +86,7 @@ export class Breakers {
     const breaker = share.breakers?.find(lane);
     if (breaker?.open === undefined) return undefined;
     if (!breaker.isProbe(deliveredAt)) return 0;
+    breaker.unhold(firstId);
     this.#failProbe(share, breaker, { reason, now });
     if (delayMs !== undefined) return 0;
     const { ready, lanes } = share;
@@ -94,9 +95,15 @@ export class Breakers {
   }
 
   /** Notes that messages of a share with a breaker were put off, which says nothing about their service. */
-  notePostponed({ share, lane, deliveredAt }: PendingRun, now: number, reason: string): void {
+  notePostponed(
+    { share, lane, deliveredAt, firstId }: PendingRun,
+    now: number,
+    reason: string,
+  ): void {
     const breaker = share.breakers!.find(lane);
-    if (breaker?.isProbe(deliveredAt)) this.#failProbe(share, breaker, { reason, now });
+    if (!breaker?.isProbe(deliveredAt)) return;
+    breaker.unhold(firstId);
+    this.#failProbe(share, breaker, { reason, now });
   }
 
   /** Closes all breakers of a share, by hand; returns whether one was open. */

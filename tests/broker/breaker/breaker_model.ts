@@ -217,6 +217,7 @@ export class BreakerModel {
   #failProbe({ id }: ModelMessage, now: number, delayMs: number | undefined): number {
     this.probeId = undefined;
     this.open!.nextAt = now + MODEL.openMs;
+    this.#held = this.#held.filter((other) => other !== id);
     if (delayMs !== undefined) return 0;
     this.#held.push(id);
     if (this.#held.length > 32) this.#held.shift();

@@ -10,11 +10,11 @@ import { keepRedrives, type Redrives } from "../../protocol/messages/dead_letter
 import { readEntryFlags } from "../../protocol/messages/entry.ts";
 import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
 import { copyWithStory } from "../../protocol/messages/story.ts";
-import { deadNameOf } from "../../protocol/messages/stream_options.ts";
+import { deadNameOf, DELIVERIES_MAX } from "../../protocol/messages/stream_options.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { RedriveCount } from "../engine.ts";
-import type { Failure } from "../share/failure.ts";
+import { addFailure, type Failure } from "../share/failure.ts";
 import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { LogBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_runs.ts";
@@ -35,6 +35,8 @@ interface Burial {
   readonly run: ReadyRun;
   readonly cause: DeadLetterCause;
   readonly now: number;
+  /** What is written of them if there was no room before: they are given up. */
+  readonly stuck?: ReadyRun;
 }
 
 interface RedriveOutcome {
@@ -143,8 +145,11 @@ export class DeadLetters {
     const { share, run, cause, now } = burial;
     const target = this.#requireDead(share.store.name);
     if (target === undefined) return this.#keepForLater(burial);
-    const later = ({ firstId, count }: IdRange) =>
-      this.#keepForLater({ ...burial, run: { firstId, count, attempts: run.attempts } });
+    const later = ({ firstId, count }: IdRange) => {
+      const stuck = burial.stuck && { ...burial.stuck, firstId, count };
+      const left = { firstId, count, attempts: run.attempts };
+      this.#keepForLater({ ...burial, run: left, ...stuck !== undefined && { stuck } });
+    };
     for (const { batch, firstId } of this.#readPieces(share, run, later)) {
       const entries = findEntries(batch).map((offset, index) => {
         const story = tellStory(share, {
@@ -260,15 +265,46 @@ export class DeadLetters {
   }
 
   #keepForLater(burial: Burial): void {
-    this.#stuck.push(burial);
-    this.#parts.clock.hasten(this.#alarm, burial.now + RETRY_MS);
+    const { share: { notes }, cause, now } = burial;
+    // What has expired is still expired after a crash.
+    const stuck = burial.stuck ?? (cause === "expired" ? undefined : this.#giveUp(burial));
+    if (stuck !== undefined) notes.stuck.add(stuck);
+    this.#stuck.push({ ...burial, ...stuck !== undefined && { stuck } });
+    this.#parts.clock.hasten(this.#alarm, now + RETRY_MS);
+  }
+
+  /**
+   * Writes that messages are delivered no more, although they are no dead letters yet: after a crash they are
+   * ready, and have no attempt left. Who waits until they are given up, waits for that.
+   */
+  #giveUp({ share: { store, notes }, run, cause, now }: Burial): ReadyRun {
+    const { firstId, count } = run;
+    const attempts = cause === "maxDeliveries" ? run.attempts : DELIVERIES_MAX;
+    for (let id = firstId; id < firstId + count; id++) {
+      const failure = notes.failures.get(id) ??
+        addFailure(undefined, { now, reason: "", follower: "" });
+      const number = store.number;
+      // Here they stay in no list.
+      this.#parts.log.commit({
+        type: "failed",
+        number,
+        firstId: id,
+        count: 1,
+        attempts,
+        dueAt: 0,
+        failure,
+      });
+    }
+    this.#parts.noteLate();
+    return { firstId, count, attempts };
   }
 
   #retry(now: number): void {
     const stuck = this.#stuck;
     this.#stuck = [];
     for (const burial of stuck) {
-      const { store } = burial.share;
+      const { store, notes } = burial.share;
+      if (burial.stuck !== undefined) notes.stuck.delete(burial.stuck);
       if (this.#parts.state.router.getNumbered(store.number) !== store) continue;
       this.#bury({ ...burial, now });
     }

@@ -41,6 +41,7 @@ export class RuleContext {
   readonly breakers: Breakers = new Breakers(this);
   readonly #medium: EventLog;
   readonly #residency: Residency;
+  #lateCount = 0;
 
   constructor(parts: RuleContextParts) {
     this.state = parts.state;
@@ -73,16 +74,26 @@ export class RuleContext {
     this.commit({ type: "acknowledged", number: store.number, firstId, count });
   }
 
+  /** Notes that something was decided since messages could not be stored: who waits for them, waits for it. */
+  noteLate(): void {
+    this.#lateCount++;
+  }
+
   /** Resolves when all decisions so far are durable; returns nothing if they are durable already. */
   whenDurable(): Promise<void> | undefined {
     let isDurable = false;
     let resolve: (() => void) | undefined;
-    this.log.whenDurable(() => {
+    this.#awaitDurable(() => {
       isDurable = true;
       resolve?.();
     });
     if (isDurable) return undefined;
     return new Promise((resolveThis) => resolve = resolveThis);
+  }
+
+  #awaitDurable(done: () => void): void {
+    const before = this.#lateCount;
+    this.log.whenDurable(() => before === this.#lateCount ? done() : this.#awaitDurable(done));
   }
 
   /** The bytes of memory that notes about failures take. */

@@ -1,6 +1,7 @@
 import { FailureTable } from "./failure_table.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import { RareSet } from "../collections/rare_set.ts";
+import type { ReadyRun } from "../ready/ready_run.ts";
 import type { ReasonPool } from "./reason_pool.ts";
 import { Suspects } from "../ready/suspects.ts";
 
@@ -17,6 +18,8 @@ export class MessageNotes {
   /** Messages that failed in a batch; undefined before the first one. */
   suspects: Suspects | undefined = undefined;
   readonly leaving: RareSet<IdRange> = new RareSet();
+  /** Messages that are given up, and in no list, since there is no room for them among the dead letters. */
+  readonly stuck: RareSet<ReadyRun> = new RareSet();
 
   constructor(reasons: ReasonPool) {
     this.failures = new FailureTable(reasons);

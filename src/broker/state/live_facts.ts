@@ -105,7 +105,8 @@ function gatherFacts(stream: Stream): (range: IdRange) => LiveFact[] {
   const expiring = expiries.listOfStream().sort(byFirstId);
   return (range) => {
     const endId = range.firstId + range.count;
-    const returned = share.listReturned(range.firstId, endId).sort(byFirstId);
+    const stuck = [...share.notes.stuck].filter((run) => intersectRanges(range, [run]).length > 0);
+    const returned = [...share.listReturned(range.firstId, endId), ...stuck].sort(byFirstId);
     const failed = findFailures(stream, range);
     const held = failed.length === 0 ? [] : share.delayed.find(range.firstId, endId);
     return [

@@ -23,10 +23,25 @@ export const SIMULATION: readonly string[] = [
   "run",
   "-A",
   "tests/engine/journal/simulation/simulate.ts",
+  "--only",
+  "messages",
   "--seed",
   "1",
   "--worlds",
   "1500",
+];
+
+/** Random crashes while clients use lanes, keys, breakers and coalesce ids. */
+export const WORK_SIMULATION: readonly string[] = [
+  "run",
+  "-A",
+  "tests/engine/journal/simulation/simulate.ts",
+  "--only",
+  "work",
+  "--seed",
+  "1",
+  "--worlds",
+  "150",
 ];
 
 /** Tests of single files. */

@@ -11,6 +11,7 @@ import { LeasedDisk } from "../../../support/disk/leased_disk.ts";
 import { SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
 import { type SimulatedClocks, SimulatedHost } from "../../../support/log/simulated_host.ts";
 import { SimulatedLog } from "../../../support/log/simulated_log.ts";
+import type { WorkLife } from "../../../support/working/work_parts.ts";
 import type { Held } from "./cluster_clients.ts";
 import { type ClusterSizes, openClusterLog } from "./open_cluster_log.ts";
 import type { WorldParts } from "./world_parts.ts";
@@ -84,7 +85,7 @@ interface Holding {
 }
 
 /** One process of a broker. */
-export class BrokerLife {
+export class BrokerLife implements WorkLife {
   readonly name: string;
   readonly broker: ClusterBroker;
   readonly host: SimulatedHost;
@@ -180,6 +181,20 @@ export class BrokerLife {
     const { truth, ledger } = this.#parts;
     if (truth.broker === this.name) return;
     ledger.violations.push(`${this.name} ${what} when ${truth.broker} has epoch ${truth.epoch}`);
+  }
+
+  get leads(): boolean {
+    return this.#parts.truth.broker === this.name;
+  }
+
+  get leadsSince(): number {
+    return this.#parts.lead.since;
+  }
+
+  isHeard(what: string): boolean {
+    if (!this.host.isAlive) return false;
+    this.checkLead(what);
+    return this.leads;
   }
 
   /** A message is not delivered before its time. */

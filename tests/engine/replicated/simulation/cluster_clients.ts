@@ -18,79 +18,14 @@ import { BrokerError, encodeBatch, type TagRange } from "../../../../protocol.ts
 import { findFlags } from "../../../../src/protocol/messages/batch.ts";
 import { bindOf, type TestBind } from "../../../support/broker/test_broker.ts";
 import { textsOf } from "../../../support/wire/batches.ts";
+import { type Connection, NetworkClient } from "../../../support/working/network_client.ts";
 import type { BrokerLife } from "./cluster_broker.ts";
 import type { LedgerMessage, Seen } from "./cluster_ledger.ts";
 import { STREAMS, type WorldParts } from "./world_parts.ts";
 
 /** The most batches of a publisher that wait for their outcome. */
 const UNHEARD_MAX = 6;
-/** How long a message takes between a client and a broker, at most. */
-const NETWORK_MS = 3;
-
-/** A client's way to a broker, from when it is connected until that is lost. */
-interface Connection<Port> {
-  readonly life: BrokerLife;
-  /** What the broker has for it, once it has come there. */
-  port: Port | undefined;
-}
-
-/** A client, connected to a broker or to none. */
-abstract class ClusterClient<Port> {
-  protected readonly parts: WorldParts;
-  protected connection: Connection<Port> | undefined;
-  /** Whether it has nothing new to do, and whether it connects no more. */
-  isClosing = false;
-  isStopped = false;
-
-  constructor(parts: WorldParts) {
-    this.parts = parts;
-  }
-
-  /** The broker that it is connected to. */
-  get life(): BrokerLife | undefined {
-    return this.connection?.life;
-  }
-
-  connect(life: BrokerLife): void {
-    const connection: Connection<Port> = { life, port: undefined };
-    this.connection = connection;
-    life.request(() => void (connection.port = this.open(connection)));
-    this.connected();
-  }
-
-  /** The connection is lost; its broker hears of it, if it lives. */
-  disconnect(): void {
-    const { connection } = this;
-    this.connection = undefined;
-    if (connection === undefined) return;
-    connection.life.request(() => {
-      const { port } = connection;
-      connection.port = undefined;
-      if (port !== undefined) this.lose(connection, port);
-    });
-  }
-
-  protected abstract open(connection: Connection<Port>): Port;
-  protected abstract lose(connection: Connection<Port>, port: Port): void;
-  protected connected(): void {}
-
-  /** Lets the broker do something, in the order in which it was sent. */
-  protected send(action: (port: Port, life: BrokerLife) => void): void {
-    const { connection } = this;
-    connection?.life.request(() => {
-      if (connection.port !== undefined) action(connection.port, connection.life);
-    });
-  }
-
-  /** Hears something from the broker, unless the connection is lost by then. */
-  protected receive(connection: Connection<Port>, action: () => void): void {
-    const { time, random } = this.parts;
-    if (connection !== this.connection) return;
-    time.schedule(random.next() * NETWORK_MS, () => {
-      if (connection === this.connection) action();
-    });
-  }
-}
+type ClusterConnection<Port> = Connection<Port, BrokerLife>;
 
 /** Messages that were sent together. */
 interface SentBatch {
@@ -100,7 +35,7 @@ interface SentBatch {
 }
 
 /** A publisher. */
-export class ClusterPublisher extends ClusterClient<EnginePublisher> {
+export class ClusterPublisher extends NetworkClient<EnginePublisher, BrokerLife, WorldParts> {
   readonly identity: string;
   readonly #bind: TestBind;
   readonly #targets: readonly string[];
@@ -143,7 +78,7 @@ export class ClusterPublisher extends ClusterClient<EnginePublisher> {
     this.#transmit(batch);
   }
 
-  protected override open(connection: Connection<EnginePublisher>): EnginePublisher {
+  protected override open(connection: ClusterConnection<EnginePublisher>): EnginePublisher {
     const sink = new ClusterPublisherSink(this, connection);
     const init = { identity: this.identity, bind: bindOf(this.#bind) };
     return connection.life.engine.openPublisher(init, sink);
@@ -153,7 +88,7 @@ export class ClusterPublisher extends ClusterClient<EnginePublisher> {
     for (const batch of this.#unheard) this.#transmit(batch);
   }
 
-  protected override lose(_: Connection<EnginePublisher>, port: EnginePublisher): void {
+  protected override lose(_: ClusterConnection<EnginePublisher>, port: EnginePublisher): void {
     port.lose();
   }
 
@@ -171,7 +106,11 @@ export class ClusterPublisher extends ClusterClient<EnginePublisher> {
   }
 
   /** The broker tells an outcome, to whomever it is connected with. */
-  tell(connection: Connection<EnginePublisher>, number: BatchNumber, outcome: Outcome): void {
+  tell(
+    connection: ClusterConnection<EnginePublisher>,
+    number: BatchNumber,
+    outcome: Outcome,
+  ): void {
     const { ledger, counts } = this.parts;
     const { sequence, count } = number;
     if (typeof outcome !== "string") {
@@ -210,9 +149,9 @@ type Outcome = string | {
 
 class ClusterPublisherSink implements PublisherSink {
   readonly #publisher: ClusterPublisher;
-  readonly #connection: Connection<EnginePublisher>;
+  readonly #connection: ClusterConnection<EnginePublisher>;
 
-  constructor(publisher: ClusterPublisher, connection: Connection<EnginePublisher>) {
+  constructor(publisher: ClusterPublisher, connection: ClusterConnection<EnginePublisher>) {
     this.#publisher = publisher;
     this.#connection = connection;
   }
@@ -240,7 +179,7 @@ export interface Held extends Seen {
 }
 
 /** A follower. */
-export class ClusterFollower extends ClusterClient<EngineFollower> {
+export class ClusterFollower extends NetworkClient<EngineFollower, BrokerLife, WorldParts> {
   readonly name: string;
   readonly #bind: TestBind;
   readonly #credit: number;
@@ -275,7 +214,7 @@ export class ClusterFollower extends ClusterClient<EngineFollower> {
     for (const held of this.#held.splice(0)) this.#ack(held, true);
   }
 
-  protected override open(connection: Connection<EngineFollower>): EngineFollower {
+  protected override open(connection: ClusterConnection<EngineFollower>): EngineFollower {
     const sink = new ClusterFollowerSink(this, connection);
     const credit = { messages: this.#credit, bytes: 100_000 };
     const init = { name: this.name, bind: bindOf(this.#bind), ...credit };
@@ -286,7 +225,7 @@ export class ClusterFollower extends ClusterClient<EngineFollower> {
     this.#held = [];
   }
 
-  protected override lose({ life }: Connection<EngineFollower>, port: EngineFollower): void {
+  protected override lose({ life }: ClusterConnection<EngineFollower>, port: EngineFollower): void {
     life.forget(this);
     port.close();
   }
@@ -330,7 +269,7 @@ export class ClusterFollower extends ClusterClient<EngineFollower> {
   }
 
   /** The broker hands messages out, on some connection. */
-  take(connection: Connection<EngineFollower>, delivery: Delivery): void {
+  take(connection: ClusterConnection<EngineFollower>, delivery: Delivery): void {
     const { ledger, counts, hasTrueClocks } = this.parts;
     const { life } = connection;
     const { stream, firstId, firstTag, batch } = delivery;
@@ -356,7 +295,7 @@ export class ClusterFollower extends ClusterClient<EngineFollower> {
   }
 
   /** The broker takes deliveries back. */
-  revoke(connection: Connection<EngineFollower>, ranges: readonly TagRange[]): void {
+  revoke(connection: ClusterConnection<EngineFollower>, ranges: readonly TagRange[]): void {
     for (const { firstTag, count } of ranges) {
       const isTaken = ({ tag }: Held) => tag >= firstTag && tag < firstTag + count;
       connection.life.forget(this, isTaken);
@@ -368,9 +307,9 @@ export class ClusterFollower extends ClusterClient<EngineFollower> {
 class ClusterFollowerSink implements FollowerSink {
   readonly isFull = false;
   readonly #follower: ClusterFollower;
-  readonly #connection: Connection<EngineFollower>;
+  readonly #connection: ClusterConnection<EngineFollower>;
 
-  constructor(follower: ClusterFollower, connection: Connection<EngineFollower>) {
+  constructor(follower: ClusterFollower, connection: ClusterConnection<EngineFollower>) {
     this.#follower = follower;
     this.#connection = connection;
   }

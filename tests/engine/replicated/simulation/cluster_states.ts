@@ -54,6 +54,13 @@ function describeState({ engine }: BrokerLife): Map<string, string> {
       for (const [name, settings] of piece.limits) {
         found.set(`limit ${name}`, JSON.stringify(settings));
       }
+    } else if (piece.piece === "lanes") {
+      const lanes = piece.lanes.toSorted(([one], [other]) => one < other ? -1 : 1);
+      found.set(`lanes ${piece.stream}`, JSON.stringify(lanes));
+    } else if (piece.piece === "breakers") {
+      // A probe that nobody has seen is no event: a standby waits for the next one as if it had been seen.
+      const breakers = piece.breakers.map(({ lane, open }) => `${lane} ${open?.openedAt}`).sort();
+      found.set(`breakers ${piece.stream}`, breakers.join());
     } else if (piece.piece !== "gaps") {
       found.set(`${piece.piece} ${piece.stream}`, JSON.stringify(piece));
     }

@@ -9,12 +9,15 @@ import { Random } from "../../../support/random.ts";
 import { SimulatedLogServer } from "../../../support/log/simulated_log_server.ts";
 import { VirtualTime } from "../../../support/log/virtual_time.ts";
 import { type BrokerLife, ClusterBroker } from "./cluster_broker.ts";
-import { ClusterFollower, ClusterPublisher } from "./cluster_clients.ts";
+import { countNoWork } from "../../../support/working/work_parts.ts";
 import { ClusterEnd } from "./cluster_end.ts";
 import { ClusterLedger } from "./cluster_ledger.ts";
 import { ClusterNemesis } from "./cluster_nemesis.ts";
 import { LogTruth } from "./log_truth.ts";
-import { type ClusterCounts, countNothing, STREAMS, type WorldParts } from "./world_parts.ts";
+import { MessageClients } from "./message_clients.ts";
+import { WorkInCluster } from "./work_in_cluster.ts";
+import type { WorldClients } from "./world_clients.ts";
+import { countNothing, type WorldParts } from "./world_parts.ts";
 
 /** How often clients look where they are. */
 const LOOK_MS = 40;
@@ -24,6 +27,8 @@ const PATIENCE_MS = 2000;
 /** How a world is made. */
 export interface ClusterWorldOptions {
   readonly seed: number;
+  /** Whether clients use lanes, keys, breakers and coalesce ids. */
+  readonly isAtWork?: boolean;
   /** How long things go wrong. */
   readonly troubleMs: number;
   /** Hears what happens, with the time. */
@@ -32,24 +37,25 @@ export interface ClusterWorldOptions {
 
 /** A cluster with its clients. */
 export class ClusterWorld {
-  readonly counts: ClusterCounts = countNothing();
+  readonly counts: Record<string, number>;
   readonly #parts: WorldParts;
   readonly #options: ClusterWorldOptions;
   readonly #brokers: ClusterBroker[];
-  readonly #publishers: ClusterPublisher[];
-  readonly #followers: ClusterFollower[];
+  readonly #clients: WorldClients;
   /** Since when clients have seen their brokers stand still. */
   readonly #stillSince = new Map<BrokerLife, number>();
 
   constructor(options: ClusterWorldOptions) {
-    const { seed, tell } = options;
+    const { seed, tell, isAtWork = false } = options;
+    const counts = countNothing();
     const random = new Random(seed);
     const time = new VirtualTime();
     const truth = new LogTruth();
     const server = new SimulatedLogServer({ time, random: new Random(seed + 0.5 * 2 ** 40) });
     const hasTrueClocks = random.chance(0.5);
     const ledger = new ClusterLedger();
-    const parts = { time, random, server, ledger, truth, hasTrueClocks, counts: this.counts };
+    const lead = { since: 0 };
+    const parts = { time, random, server, ledger, truth, lead, hasTrueClocks, counts };
     this.#options = options;
     this.#parts = { ...parts, tell: (what) => tell?.(`${time.now.toFixed(1)} ${what}`) };
     server.stored = (record) => this.#noteStored(record);
@@ -73,12 +79,10 @@ export class ClusterWorld {
       };
       return new ClusterBroker(this.#parts, id, clocks, sizes);
     });
-    this.#publishers = ["a1", /^a/, /1$/].map((bind, index) =>
-      new ClusterPublisher(this.#parts, `p${index}`, bind)
-    );
-    this.#followers = [/./, "a1", /^a/].map((bind, index) =>
-      new ClusterFollower(this.#parts, `f${index}`, bind, 1 + random.below(12))
-    );
+    this.#clients = isAtWork
+      ? new WorkInCluster(this.#parts, Object.assign(counts, countNoWork()))
+      : new MessageClients(this.#parts);
+    this.counts = counts as unknown as Record<string, number>;
   }
 
   /** Lets everything happen, and looks at what is left of it. Rejects if something is wrong. */
@@ -87,27 +91,22 @@ export class ClusterWorld {
     const nemesis = new ClusterNemesis(this.#parts, this.#brokers);
     nemesis.begin();
     this.#look();
-    for (const client of this.#publishers) this.#repeat(120, () => client.publish());
-    for (const client of this.#followers) this.#repeat(80, () => client.work());
-    this.#repeat(12_000, () => this.#purge());
+    const findServing = () => this.#brokers.find(({ life }) => life?.isServing)?.life;
+    this.#clients.begin((ms, action) => this.#repeat(ms, action), findServing);
     await this.#pass(this.#options.troubleMs);
     nemesis.end();
-    const clients = { publishers: this.#publishers, followers: this.#followers };
     const pass = (ms: number) => this.#pass(ms);
-    await new ClusterEnd(this.#parts, this.#brokers, clients, pass).run();
-    this.counts.voids += this.#parts.truth.voidCount;
-    this.counts.epochs += this.#parts.truth.epochCount;
+    await new ClusterEnd(this.#parts, this.#brokers, this.#clients, pass).run();
+    const { counts, truth } = this.#parts;
+    counts.voids += truth.voidCount;
+    counts.epochs += truth.epochCount;
   }
 
   /** Starts all, and waits until there is something to work with. */
   async #begin(): Promise<void> {
     const { random, time } = this.#parts;
     for (const broker of this.#brokers) time.schedule(random.below(200), () => broker.start());
-    const life = await this.#waitForServing();
-    for (const name of STREAMS) {
-      const options = { maxDeliveries: 65_535, dedupWindowMs: 86_400_000, deadLetter: false };
-      await time.until(life.engine.createStream(name, options), 10_000);
-    }
+    await this.#clients.create(await this.#waitForServing());
   }
 
   async #waitForServing(): Promise<BrokerLife> {
@@ -141,7 +140,7 @@ export class ClusterWorld {
   #look(): void {
     this.#parts.time.schedule(LOOK_MS, () => {
       for (const broker of this.#brokers) this.#buryFailed(broker);
-      for (const client of [...this.#publishers, ...this.#followers]) {
+      for (const client of this.#clients.all) {
         if (client.life !== undefined && this.#isLeft(client.life)) client.disconnect();
         if (client.life !== undefined || client.isStopped) continue;
         const serving = this.#brokers.find(({ life }) => life?.isServing)?.life;
@@ -180,23 +179,13 @@ export class ClusterWorld {
     broker.startIn(100 + random.below(2000));
   }
 
-  #purge(): void {
-    const { random, ledger, tell } = this.#parts;
-    const life = this.#brokers.find((broker) => broker.life?.isServing)?.life;
-    if (life === undefined) return;
-    const name = random.pick(STREAMS);
-    ledger.purge(name);
-    life.request(() => {
-      tell(`${name} is purged`);
-      life.engine.purgeStream(name).catch((error) => tell(`${name} is not purged: ${error}`));
-    });
-  }
-
   #noteStored(record: Uint8Array): void {
-    const { truth, tell, server } = this.#parts;
-    this.counts.records++;
+    const { truth, tell, server, lead, time, counts } = this.#parts;
+    counts.records++;
     const { epoch } = truth;
     truth.take(record, server.last);
-    if (truth.epoch !== epoch) tell(`${truth.broker} takes over: epoch ${truth.epoch}`);
+    if (truth.epoch === epoch) return;
+    lead.since = time.now;
+    tell(`${truth.broker} takes over: epoch ${truth.epoch}`);
   }
 }

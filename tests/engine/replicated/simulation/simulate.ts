@@ -11,10 +11,10 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { ClusterWorld } from "./cluster_world.ts";
-import { WindowWorld } from "./window_world.ts";
+import { WindowWorld } from "./windows/window_world.ts";
 
-/** What is simulated: windows on a log alone, or whole brokers with clients. */
-export type WorldKind = "windows" | "brokers";
+/** What is simulated: windows on a log alone, whole brokers with clients, or clients who work with lanes and the like. */
+export type WorldKind = "windows" | "brokers" | "work";
 
 /** How much to simulate. */
 export interface ClusterSimulation {
@@ -32,7 +32,7 @@ export async function simulate(simulation: ClusterSimulation): Promise<Record<st
   const { seed, worlds, kind, troubleMs, tell } = simulation;
   const total: Record<string, number> = {};
   for (let index = 0; index < worlds; index++) {
-    const options = { seed: seed + index, troubleMs, tell };
+    const options = { seed: seed + index, troubleMs, tell, isAtWork: kind === "work" };
     const world = kind === "windows" ? new WindowWorld(options) : new ClusterWorld(options);
     try {
       await world.run();
@@ -57,7 +57,7 @@ if (import.meta.main) {
   const seed = Number(flags.seed ?? Math.floor(Math.random() * 1e9));
   const worlds = Number(flags.worlds ?? 300);
   const troubleMs = Number(flags["trouble-ms"] ?? 20_000);
-  const kinds = flags.only === undefined ? ["windows", "brokers"] : [flags.only];
+  const kinds = flags.only === undefined ? ["windows", "brokers", "work"] : [flags.only];
   for (const kind of kinds as WorldKind[]) {
     say(`seed ${seed}: ${worlds} worlds of ${kind}, ${troubleMs} ms of trouble each`);
     say(await simulate({ seed, worlds, kind, troubleMs, tell: flags.tell ? say : undefined }));

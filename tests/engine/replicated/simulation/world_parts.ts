@@ -50,6 +50,8 @@ export interface WorldParts {
   readonly server: SimulatedLogServer;
   readonly ledger: ClusterLedger;
   readonly truth: LogTruth;
+  /** Since when the broker has the lead that has it. */
+  readonly lead: { since: number };
   /** Whether all clocks are right: then delays are what they should be. */
   readonly hasTrueClocks: boolean;
   readonly counts: ClusterCounts;

@@ -4,19 +4,19 @@
  * @module
  */
 
-import { Chain } from "../../../../src/engine/replicated/chain.ts";
-import { Lease } from "../../../../src/engine/replicated/lease.ts";
-import { RefusedError } from "../../../../src/engine/replicated/log.ts";
-import type { LogFollowing } from "../../../../src/engine/replicated/log.ts";
+import { Chain } from "../../../../../src/engine/replicated/chain.ts";
+import { Lease } from "../../../../../src/engine/replicated/lease.ts";
+import { RefusedError } from "../../../../../src/engine/replicated/log.ts";
+import type { LogFollowing } from "../../../../../src/engine/replicated/log.ts";
 import {
   RECORD_HEAD_BYTES,
   RECORD_TYPES,
   writeRecord,
-} from "../../../../src/engine/replicated/record.ts";
-import { Silence } from "../../../../src/engine/replicated/following/silence.ts";
-import { Window } from "../../../../src/engine/replicated/window.ts";
-import type { SimulatedHost } from "../../../support/log/simulated_host.ts";
-import type { SimulatedLog } from "../../../support/log/simulated_log.ts";
+} from "../../../../../src/engine/replicated/record.ts";
+import { Silence } from "../../../../../src/engine/replicated/following/silence.ts";
+import { Window } from "../../../../../src/engine/replicated/window.ts";
+import type { SimulatedHost } from "../../../../support/log/simulated_host.ts";
+import type { SimulatedLog } from "../../../../support/log/simulated_log.ts";
 
 const LEASE_MS = 2000;
 

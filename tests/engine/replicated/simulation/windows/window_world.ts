@@ -4,13 +4,13 @@
  * @module
  */
 
-import { FencedError } from "../../../../src/engine/replicated/window.ts";
-import { Random } from "../../../support/random.ts";
-import { SimulatedHost } from "../../../support/log/simulated_host.ts";
-import { SimulatedLog } from "../../../support/log/simulated_log.ts";
-import { SimulatedLogServer } from "../../../support/log/simulated_log_server.ts";
-import { VirtualTime } from "../../../support/log/virtual_time.ts";
-import { LogTruth } from "./log_truth.ts";
+import { FencedError } from "../../../../../src/engine/replicated/window.ts";
+import { Random } from "../../../../support/random.ts";
+import { SimulatedHost } from "../../../../support/log/simulated_host.ts";
+import { SimulatedLog } from "../../../../support/log/simulated_log.ts";
+import { SimulatedLogServer } from "../../../../support/log/simulated_log_server.ts";
+import { VirtualTime } from "../../../../support/log/virtual_time.ts";
+import { LogTruth } from "../log_truth.ts";
 import { ReleasedError, WindowNode } from "./window_node.ts";
 
 /** The most time until all is at rest. */

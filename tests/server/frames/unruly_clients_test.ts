@@ -5,6 +5,7 @@ import { BrokerError, connect } from "../../../client.ts";
 import { FrameType, type StreamInfo } from "../../../protocol.ts";
 import { batchOf } from "../../support/wire/batches.ts";
 import { expectOnlyPair, until, withPair } from "../../support/broker/broker.ts";
+import { chooseLength, chooseOffset } from "../../support/length.ts";
 import { frameOf, u32, u64 } from "../../support/wire/frames.ts";
 import { bytesOf, helloBytes, RawClient } from "../../support/wire/raw_client.ts";
 import { publishBytes } from "./bad_input.ts";
@@ -132,13 +133,18 @@ async function disappearAfter(port: number, byteCount: number, stream: string) {
   }
 }
 
+/** It disappears at each byte, or at one of so many and where something changes. */
+const STEP = chooseLength({ short: 3, long: 1 });
+
 Deno.test("a client that disappears at any byte: what was stored and not acknowledged is there", () =>
   withPair({}, async (broker) => {
     await using next = await RawClient.open(broker.port);
     const [hello, publish, follow, ack] = scriptOn("cut-0000").map(({ says }) => says.length);
     const published = hello! + publish!;
     const acknowledged = published + follow! + ack!;
-    for (let cut = 0; cut <= acknowledged; cut++) {
+    const cuts = new Set([published - 1, published, acknowledged - 1, acknowledged]);
+    for (let cut = chooseOffset(STEP); cut <= acknowledged; cut += STEP) cuts.add(cut);
+    for (const cut of cuts) {
       const stream = `cut-${String(cut).padStart(4, "0")}`;
       await next.ask("createStream", stream);
       await disappearAfter(broker.port, cut, stream);

@@ -60,6 +60,8 @@ export class ClusterEnd {
   async #follow(): Promise<BrokerLife> {
     await this.#pass(FOLLOW_MS);
     const serving = await this.#findServing();
+    // What nobody waits for is not in the log yet.
+    await this.#parts.time.until(Promise.resolve(serving.engine.whenDurable()), REST_MS);
     await this.#rest("all brokers have read the log", () => {
       const { sequence } = serving;
       return this.#brokers.every(({ life }) => life !== undefined && life.sequence >= sequence);

@@ -7,11 +7,13 @@
  */
 
 import { assertGreater } from "@std/assert";
+import { chooseLength } from "../../../support/length.ts";
 import { simulate, type WorldKind } from "./simulate.ts";
 
 const WORLDS: readonly (readonly [kind: WorldKind, worlds: number, troubleMs: number])[] = [
   ["windows", 6, 10_000],
   ["brokers", 2, 10_000],
+  ["work", chooseLength({ short: 1, long: 100 }), 10_000],
 ];
 
 for (const [kind, worlds, troubleMs] of WORLDS) {

@@ -43,28 +43,30 @@ export class BreakerWatch {
     }
   }
 
-  /** A message is out, as the only probe, or as one of many. */
+  /** A message is out, as the only probe, or as one of many. Returns since when its breaker is open, if it is. */
   checkDelivery(
     parts: WorkParts,
     life: WorkLife,
     copy: WorkCopy,
-    others: Iterable<{ readonly isProbe: boolean; readonly copy: WorkCopy }>,
-  ): boolean {
+    others: Iterable<{ readonly probeOf: number | undefined; readonly copy: WorkCopy }>,
+  ): number | undefined {
     const { stream } = copy;
     const lane = breakerOf(copy);
-    if (!stream.options.breaker || lane === undefined) return false;
+    if (!stream.options.breaker || lane === undefined) return undefined;
     const openedAt = findOpen(life, stream).get(lane);
-    if (openedAt === undefined) return false;
+    if (openedAt === undefined) return undefined;
     const { ledger, counts, time: { now } } = parts;
     counts.probes++;
     for (const other of others) {
-      if (!other.isProbe || other.copy.stream !== stream || breakerOf(other.copy) !== lane) {
+      if (
+        other.probeOf !== openedAt || other.copy.stream !== stream || breakerOf(other.copy) !== lane
+      ) {
         continue;
       }
       ledger.report(`${life.name}: ${copy} and ${other.copy} are both probes`);
     }
     const history = this.#histories.get(`${stream.name} ${lane}`);
-    if (history?.life !== life) return true;
+    if (history?.life !== life) return openedAt;
     const last = Math.max(history.states.at(-1)!.seenAt, history.probedAt);
     const openMs = stream.options.breaker.openMs ?? BREAKER_DEFAULT.openMs;
     if (this.#hasTrueClocks && now < last + openMs - 2) {
@@ -72,7 +74,7 @@ export class BreakerWatch {
     }
     history.probedBefore = history.probedAt;
     history.probedAt = now;
-    return true;
+    return openedAt;
   }
 
   /** A probe comes back that no handler has seen: the next one may go at once. */

@@ -7,7 +7,8 @@ export interface Holding {
   readonly by: object;
   readonly copy: WorkCopy;
   readonly tag: number;
-  readonly isProbe: boolean;
+  /** Since when the breaker was open whose probe it is. */
+  readonly probeOf: number | undefined;
   isBegun: boolean;
 }
 
@@ -36,8 +37,9 @@ export class LifeWatch {
     const { ledger } = this.#parts;
     if (this.#holdings.has(copy.place)) this.#report(`two followers have ${copy}`);
     this.#checkExclusive(by, copy, lendsKeys);
-    const isProbe = ledger.breakers.checkDelivery(this.#parts, this.#life, copy, this.holdings);
-    this.#holdings.set(copy.place, { by, copy, tag, isProbe, isBegun: false });
+    const { breakers } = ledger;
+    const probeOf = breakers.checkDelivery(this.#parts, this.#life, copy, this.holdings);
+    this.#holdings.set(copy.place, { by, copy, tag, probeOf, isBegun: false });
     this.#checkLimits(copy);
     this.#checkRates(copy);
   }
@@ -59,9 +61,9 @@ export class LifeWatch {
     return holding;
   }
 
-  #refund({ copy, isProbe }: Holding): void {
+  #refund({ copy, probeOf }: Holding): void {
     const { ledger, time: { now } } = this.#parts;
-    if (isProbe) ledger.breakers.refund(copy);
+    if (probeOf !== undefined) ledger.breakers.refund(copy);
     for (const [name, rate] of listRates(copy)) {
       ledger.rates.refund(name, rate, this.#life, now);
     }

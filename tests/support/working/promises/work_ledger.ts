@@ -48,7 +48,7 @@ export class WorkLedger {
   readonly #copies = new Map<string, WorkCopy>();
   readonly #owners = new Map<string, WorkCopy>();
   /** By stream and id: what has come in the place of what. */
-  readonly #replaced = new Map<string, string>();
+  readonly #replaced = new Map<string, { readonly by: string; readonly at: number }>();
   #watch: LifeWatch | undefined;
   #life: WorkLife | undefined;
 
@@ -114,7 +114,7 @@ export class WorkLedger {
     if (told.replaced === undefined) return;
     const place = `${name}:${told.replaced}`;
     copy.replaced = told.replaced;
-    this.#replaced.set(place, label);
+    this.#replaced.set(place, { by: label, at: now });
     this.#owners.get(place)?.end(`replaced by ${label}`, now);
   }
 
@@ -202,8 +202,8 @@ export class WorkLedger {
     if (owner !== undefined) this.report(`${owner} and ${copy} have one id: ${place}`);
     copy.id = id;
     this.#owners.set(place, copy);
-    const by = this.#replaced.get(place);
-    if (by !== undefined) copy.end(`replaced by ${by}`, 0);
+    const replaced = this.#replaced.get(place);
+    if (replaced !== undefined) copy.end(`replaced by ${replaced.by}`, replaced.at);
     this.order.add(copy);
   }
 

@@ -50,7 +50,8 @@ export class TimedPart {
     this.endId = Math.max(this.endId, firstId + count);
     const index = this.size;
     numbers.push(at, firstId, count, traits);
-    this.#siftUp(index);
+    const place = this.#openAbove(index, at, firstId);
+    if (place !== index) this.#put(place, at, firstId, count, traits);
     // Most parts stay full for long: room for growth would be a third of all.
     if (this.size === RUNS_MAX) this.#numbers = numbers.slice();
   }
@@ -119,44 +120,45 @@ export class TimedPart {
 
   #takeOut(index: number): PackedRun {
     const taken = this.#get(index);
-    const last = this.#get(this.size - 1);
-    this.#numbers.length -= WIDTH;
+    const numbers = this.#numbers;
+    const traits = numbers.pop()!;
+    const count = numbers.pop()!;
+    const firstId = numbers.pop()!;
+    const at = numbers.pop()!;
     if (index === this.size) return taken;
-    this.#put(index, last);
-    if (this.#siftUp(index) === index) this.#sink(index);
+    const upper = this.#openAbove(index, at, firstId);
+    const place = upper === index ? this.#openBelow(index, at, firstId) : upper;
+    this.#put(place, at, firstId, count, traits);
     return taken;
   }
 
-  /** Puts a run to its place of the heap, there or above; returns the place. */
-  #siftUp(from: number): number {
-    const run = this.#get(from);
+  /** Moves runs down that come after another one, from an open place on; returns the place that is open then. */
+  #openAbove(from: number, at: number, firstId: number): number {
     let index = from;
     while (index > 0) {
       const parent = (index - 1) >>> 1;
       this.visits++;
-      if (!this.#isBefore(run.at, run.firstId, parent)) break;
+      if (!this.#isBefore(at, firstId, parent)) break;
       this.#move(parent, index);
       index = parent;
     }
-    if (index !== from) this.#put(index, run);
     return index;
   }
 
-  /** Puts a run to its place of the heap, there or below. */
-  #sink(from: number): void {
+  /** Moves runs up that come before another one, from an open place on; returns the place that is open then. */
+  #openBelow(from: number, at: number, firstId: number): number {
     const { size } = this;
-    const run = this.#get(from);
     let index = from;
     for (;;) {
       let child = index * 2 + 1;
       if (child >= size) break;
       this.visits++;
       if (child + 1 < size && this.#isChildBefore(child + 1, child)) child++;
-      if (this.#isBefore(run.at, run.firstId, child)) break;
+      if (this.#isBefore(at, firstId, child)) break;
       this.#move(child, index);
       index = child;
     }
-    if (index !== from) this.#put(index, run);
+    return index;
   }
 
   #isChildBefore(index: number, other: number): boolean {
@@ -179,7 +181,7 @@ export class TimedPart {
     };
   }
 
-  #put(index: number, { at, firstId, count, traits }: PackedRun): void {
+  #put(index: number, at: number, firstId: number, count: number, traits: number): void {
     const numbers = this.#numbers;
     numbers[index * WIDTH] = at;
     numbers[index * WIDTH + 1] = firstId;
@@ -189,8 +191,9 @@ export class TimedPart {
 
   #move(from: number, to: number): void {
     const numbers = this.#numbers;
-    for (let field = 0; field < WIDTH; field++) {
-      numbers[to * WIDTH + field] = numbers[from * WIDTH + field]!;
-    }
+    numbers[to * WIDTH] = numbers[from * WIDTH]!;
+    numbers[to * WIDTH + 1] = numbers[from * WIDTH + 1]!;
+    numbers[to * WIDTH + 2] = numbers[from * WIDTH + 2]!;
+    numbers[to * WIDTH + 3] = numbers[from * WIDTH + 3]!;
   }
 }

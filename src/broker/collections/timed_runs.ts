@@ -1,5 +1,5 @@
 import { PRIORITY_DEFAULT, PRIORITY_MAX } from "../../protocol/messages/entry.ts";
-import { byFirstId, type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
+import { byFirstId, countIds, type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
 import { type PackedRun, RUNS_MAX, TimedPart } from "./timed_part.ts";
 
 /** The number of priorities: attempts and priority are kept in one number. */
@@ -86,8 +86,8 @@ export class TimedRuns {
     const part = this.#heap[0];
     if (part === undefined || part.nextAt > now) return undefined;
     const run = part.takeFirst();
-    this.#noteTaken(part, [run]);
     const { size } = part;
+    this.#noteTaken(part, 1, run.count);
     // Seldom enough not to cost anything, and often enough for no two neighbours to stay small.
     if (size > 0 && (size & (size - 1)) === 0) this.#merge(part);
     return tell(run);
@@ -179,7 +179,7 @@ export class TimedRuns {
     for (const part of this.#findParts(firstId, firstId + count)) {
       const runs = part.takeTouched(firstId, firstId + count);
       if (runs.length === 0) continue;
-      this.#noteTaken(part, runs);
+      this.#noteTaken(part, runs.length, countIds(runs));
       if (part.size > 0) left = part;
       taken.push(...runs);
     }
@@ -212,9 +212,9 @@ export class TimedRuns {
   }
 
   /** Notes that runs were taken out of a part. */
-  #noteTaken(part: TimedPart, runs: readonly PackedRun[]): void {
-    this.#size -= runs.length;
-    for (const { count } of runs) this.#messageCount -= count;
+  #noteTaken(part: TimedPart, runCount: number, messageCount: number): void {
+    this.#size -= runCount;
+    this.#messageCount -= messageCount;
     if (part.size === 0) this.#drop(part);
     else this.#sink(part);
   }

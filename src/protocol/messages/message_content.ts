@@ -1,4 +1,3 @@
-import { joinBytes } from "../bytes.ts";
 import { findEntries, type MessageBatch } from "./batch.ts";
 import {
   type BodyKind,
@@ -62,20 +61,37 @@ const none = new Uint8Array(0);
  * ```
  */
 export function encodeBatch(messages: readonly MessageContent[]): MessageBatch {
-  const buffer = joinBytes(messages.map(encodeMessage));
+  const parts = messages.map(encodeParts);
+  const buffer = new Uint8Array(parts.reduce((sum, { size }) => sum + size, 0));
+  let at = 0;
+  messages.forEach(({ kind, body, wishes }, index) => {
+    const { size, flags, properties, headers } = parts[index]!;
+    const headerBytes = properties.length + headers.length;
+    const priority = wishes?.priority;
+    writeEntryHead(buffer, at, { size, kind, headerBytes, flags, priority });
+    buffer.set(properties, at + ENTRY_HEAD_BYTES);
+    buffer.set(headers, at + ENTRY_HEAD_BYTES + properties.length);
+    buffer.set(body, at + ENTRY_HEAD_BYTES + headerBytes);
+    at += size;
+  });
   return { count: messages.length, buffer, start: 0, end: buffer.length };
 }
 
-function encodeMessage({ kind, body, headers = {}, wishes = {} }: MessageContent): Uint8Array {
+/** What an entry has between its head and its body, and how large it is. */
+interface EntryParts {
+  readonly size: number;
+  readonly flags: number;
+  readonly properties: Uint8Array;
+  readonly headers: Uint8Array;
+}
+
+function encodeParts({ body, headers, wishes = {} }: MessageContent): EntryParts {
   const mistake = findPropertyMistake(wishes);
   if (mistake !== undefined) throw new RangeError(`Cannot encode a message: ${mistake}`);
-  const { flags, bytes } = encodeProperties(wishes) ?? { flags: 0, bytes: none };
-  const encoded = encodeHeaders(headers, "Cannot encode a message");
-  const entry = joinBytes([new Uint8Array(ENTRY_HEAD_BYTES), bytes, encoded, body]);
-  const headerBytes = bytes.length + encoded.length;
-  const { priority } = wishes;
-  writeEntryHead(entry, 0, { size: entry.length, kind, headerBytes, flags, priority });
-  return entry;
+  const { flags, bytes: properties } = encodeProperties(wishes) ?? { flags: 0, bytes: none };
+  const encoded = headers === undefined ? none : encodeHeaders(headers, "Cannot encode a message");
+  const size = ENTRY_HEAD_BYTES + properties.length + encoded.length + body.length;
+  return { size, flags, properties, headers: encoded };
 }
 
 /**

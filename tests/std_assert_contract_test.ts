@@ -82,6 +82,8 @@ const UNEQUAL: [string, unknown, unknown][] = [
   ["null and undefined", null, undefined],
   ["lists of different order", [1, 2], [2, 1]],
   ["lists of different length", [1], [1, 2]],
+  ["a list with a field of its own", Object.assign([1], { x: 1 }), [1]],
+  ["a list with a gap and a field", Object.assign(new Array(2), { 1: 2, x: 1 }), [1, 2]],
   ["a list and an object", [1], { 0: 1 }],
   ["nested values", { a: { b: [1, { c: 2 }] } }, { a: { b: [1, { c: 3 }] } }],
   ["a missing and an undefined field", { a: undefined }, {}],

@@ -184,7 +184,7 @@ export class Content {
   resize(size: number): void {
     if (size < this.size) return this.cut(size);
     if (size > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(size, 2 * this.#bytes.length, MEMORY_SIZE));
+      const grown = new Uint8Array(Math.max(size, 2 * this.#bytes.length, PAGE_SIZE));
       grown.set(this.view());
       this.#bytes = grown;
     }

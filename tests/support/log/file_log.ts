@@ -31,6 +31,9 @@ export interface FileLogOptions {
 /** The handles of this process, by directory. */
 const handles = new Map<string, Set<FileLog>>();
 
+/** How often this process has changed a log, by directory: one that nobody else uses is looked at only then. */
+const changes = new Map<string, number>();
+
 /** A broker's handle. */
 export class FileLog implements Log {
   readonly #directory: string;
@@ -41,6 +44,8 @@ export class FileLog implements Log {
   #starts: number[] = [0];
   #first = 1;
   #announcedEnd: number;
+  /** The changes that it has seen, of the records and of what is announced. */
+  #seen = { records: -1, announced: -1 };
   readonly #followings = new Set<Following>();
   #heard: ((text: string) => void)[] = [];
   #isClosed = false;
@@ -138,6 +143,7 @@ export class FileLog implements Log {
     if (this.#isClosed) return;
     const line = `${JSON.stringify(text)}\n`;
     Deno.writeTextFileSync(`${this.#directory}/announced`, line, { append: true });
+    this.#noteChange();
     this.#tellOthers();
   }
 
@@ -208,6 +214,7 @@ export class FileLog implements Log {
     try {
       this.#refresh();
       change();
+      this.#noteChange();
       this.#refresh();
     } finally {
       if (this.#options.isShared) this.#file.unlockSync();
@@ -215,8 +222,21 @@ export class FileLog implements Log {
     this.#tellOthers();
   }
 
+  #noteChange(): void {
+    changes.set(this.#directory, (changes.get(this.#directory) ?? 0) + 1);
+  }
+
+  /** Whether something may have changed since the last look. */
+  #isStale(what: "records" | "announced"): boolean {
+    const count = changes.get(this.#directory) ?? 0;
+    if (this.#seen[what] === count && this.#options.isShared !== true) return false;
+    this.#seen[what] = count;
+    return true;
+  }
+
   /** Finds out what has changed. */
   #refresh(): void {
+    if (!this.#isStale("records")) return;
     this.#first = readFirst(this.#directory) ?? this.#first;
     const { size } = this.#file.statSync();
     while (this.#starts.at(-1)! > size) this.#starts.pop();
@@ -265,6 +285,7 @@ export class FileLog implements Log {
 
   /** Hears what was announced since. */
   #hear(): void {
+    if (!this.#isStale("announced")) return;
     const path = `${this.#directory}/announced`;
     if (Deno.statSync(path).size === this.#announcedEnd) return;
     const bytes = Deno.readFileSync(path).subarray(this.#announcedEnd);

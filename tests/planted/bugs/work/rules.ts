@@ -1,4 +1,4 @@
-import { type PlantedBug, tests } from "../../planted_bug.ts";
+import { type PlantedBug, tests, WORK_SIMULATION } from "../../planted_bug.ts";
 
 /** Bugs of lanes, limits, lent keys, breakers, coalescing, cancelling and postponing. */
 export const WORK_BUGS: readonly PlantedBug[] = [
@@ -8,5 +8,133 @@ export const WORK_BUGS: readonly PlantedBug[] = [
     from: "    if (share === this.#offered) return;\n",
     to: "",
     found: tests("broker/rules/rest_test.ts"),
+  },
+  {
+    what: "a key that is lent is lent to others as well",
+    file: "src/broker/ready/keys.ts",
+    from: "if (this.#borrowers[key] !== borrower || findLoanRoom",
+    to: "if (findLoanRoom",
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "what was fetched behind a message of its key stays when that goes back",
+    file: "src/broker/rules/returns.ts",
+    from: "const later = takeLater(follower, runs);",
+    to: "const later = takeLater(follower, runs.slice(0, 0));",
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "a stream begins with all tokens of its rate after a crash",
+    file: "src/broker/serving/limit_table.ts",
+    from: "for (const limit of this.#own.values()) limit.empty(now);",
+    to: "",
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "lanes begin with all tokens of their rates after a crash",
+    file: "src/broker/lanes/lane_runs.ts",
+    from: "    this.table.emptyAsOf(now);\n",
+    to: "",
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "one message more than a limit allows is with followers",
+    file: "src/broker/lanes/limit.ts",
+    from: "Math.max(0, maxPending - this.pendingCount);",
+    to: "Math.max(0, maxPending + 1 - this.pendingCount);",
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "what was set for lanes is forgotten by a checkpoint",
+    file: "src/broker/state/broker_state.ts",
+    from: "return this.#setLanes(piece.stream, piece.lanes);",
+    to: "return this.#setLanes(piece.stream, piece.lanes.slice(1));",
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "that a lane is set is confirmed before it is durable",
+    file: "src/broker/limits/lane_commands.ts",
+    from: "stream.nextDueAt);\n    }\n    await this.#context.whenDurable();",
+    to: "stream.nextDueAt);\n    }",
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "an open breaker is forgotten by a checkpoint",
+    file: "src/broker/state/snapshot_pieces.ts",
+    from: "const all = [...share.breakers?.listOpen() ?? []].map(",
+    to: "const all = [...share.breakers?.listOpen() ?? []].slice(1).map(",
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "while a breaker is open, several probes are out",
+    file: "src/broker/breaker/breaker.ts",
+    from: "return !this.#isProbing && now >= this.#open.nextAt ? 1 : 0;",
+    to: "return now >= this.#open.nextAt - this.#options.openMs ? 1 : 0;",
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "what fails while its breaker is open is an attempt after a restart",
+    file: "src/broker/rules/returns.ts",
+    from: 'attempts: way === "failed" ? attempts : attempts - 1,',
+    to: "attempts,",
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "a probe that waits for a time of its own goes when the breaker closes",
+    file: "src/broker/breaker/breaker.ts",
+    from: "    this.#held?.delete(id);\n",
+    to: "",
+    found: tests("broker/breaker/probe_delay_test.ts"),
+  },
+  {
+    what: "some of what a newer message has replaced stays",
+    file: "src/broker/coalescing/coalesce_plan.ts",
+    from: "replaces.push({ number, id: other.id,",
+    to: "if (other.id % 2 === 0) replaces.push({ number, id: other.id,",
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "two messages of a coalesce id wait after a crash",
+    file: "src/broker/coalescing/coalescing.ts",
+    from: "of [...stream.coalesced?.listDouble() ?? []]) {",
+    to: "of [...stream.coalesced?.listDouble() ?? []].slice(0, 0)) {",
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "a quiet time is over with a restart",
+    file: "src/broker/stream/coalesced_restoration.ts",
+    from: "if (dueAt > now && !notes.has(id)) waiting",
+    to: "if (dueAt > now && dueAt < 0) waiting",
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "what is cancelled is there again after a crash",
+    file: "src/broker/cancelling/cancels.ts",
+    from:
+      'return this.#context.commit({ type: "dropped", number: stream.number, firstId, count });',
+    to:
+      'return this.#context.state.apply({ type: "dropped", number: stream.number, firstId, count });',
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "what is put off comes at once after a restart",
+    file: "src/broker/rules/returns.ts",
+    from: "const dueAt = waitMs === 0 ? 0 : Math.ceil(now + waitMs);",
+    to: 'const dueAt = waitMs === 0 || way === "postponed" ? 0 : Math.ceil(now + waitMs);',
+    found: WORK_SIMULATION,
+  },
+  {
+    what: "that a message is given up without room among the dead letters is not written",
+    file: "src/broker/rules/dead_letters.ts",
+    from: 'cause === "expired" ? undefined : this.#giveUp(burial)',
+    to: "undefined",
+    found: tests("engine/journal/given_up_test.ts"),
+  },
+  {
+    what: "a decision is confirmed before what was decided since there was no room",
+    file: "src/broker/rules/rule_context.ts",
+    from: "before === this.#lateCount ? done()",
+    to: "before <= this.#lateCount ? done()",
+    found: tests("engine/journal/given_up_test.ts"),
   },
 ];

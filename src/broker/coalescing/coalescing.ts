@@ -6,7 +6,7 @@ import type { NumberedBatch } from "../engine.ts";
 import type { Decided, Kept } from "../event.ts";
 import type { Appender } from "../event_log.ts";
 import type { Router } from "../state/router.ts";
-import type { Share } from "../share/share.ts";
+import type { Share, UnheldRun } from "../share/share.ts";
 import { explainNotStored } from "../stream/dedup_check.ts";
 import type { Stream } from "../stream/stream.ts";
 import type { CoalescedMessage, CoalesceNote } from "../store/coalesce_index.ts";
@@ -143,6 +143,11 @@ export class Coalescing {
       const isNew = whileWorked === "wait" || isLeaving(stream.share, newest.id);
       return isNew ? plan.addNew(stream) : plan.addKept(stream, newest);
     }
+    if (isGivenUp(stream, run)) {
+      stream.share.delay(run, run.dueAt);
+      this.#context.dispatcher.noteReady(stream.share);
+      return plan.addNew(stream);
+    }
     if (take === "last") {
       newest.taken = run;
       this.#markLeaving(stream.share, newest);
@@ -181,6 +186,10 @@ export class Coalescing {
       if (message.taken !== undefined) continue;
       const [run] = stream.share.takeUnheld([{ firstId: message.id, count: 1 }]);
       if (run === undefined) continue;
+      if (isGivenUp(stream, run)) {
+        stream.share.delay(run, run.dueAt);
+        continue;
+      }
       stream.counters.noteReplaced(1);
       const { number } = stream;
       this.#context.commit({ type: "dropped", number, firstId: message.id, count: 1 });
@@ -195,6 +204,11 @@ function isLeaving({ notes }: Share, id: number): boolean {
     if (id >= firstId && id < firstId + count) return true;
   }
   return false;
+}
+
+/** Whether a message has no attempt left, since it was given up before a restart: it becomes a dead letter. */
+function isGivenUp({ options }: Stream, { attempts }: UnheldRun): boolean {
+  return attempts >= options.maxDeliveries;
 }
 
 /** Messages of one id have the same key and lane: otherwise they would not come one after the other. */

@@ -284,16 +284,9 @@ export class DeadLetters {
       const failure = notes.failures.get(id) ??
         addFailure(undefined, { now, reason: "", follower: "" });
       const number = store.number;
-      // Here they stay in no list.
-      this.#parts.log.commit({
-        type: "failed",
-        number,
-        firstId: id,
-        count: 1,
-        attempts,
-        dueAt: 0,
-        failure,
-      });
+      // Here they stay in no list. This is written behind the attempts, which a failure is not.
+      const details = { firstId: id, count: 1, attempts, dueAt: 0, failure };
+      this.#parts.log.commit({ type: "postponed", number, ...details });
     }
     this.#parts.noteLate();
     return { firstId, count, attempts };

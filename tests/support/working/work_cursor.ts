@@ -83,7 +83,7 @@ export class WorkCursor extends NetworkClient<LocalEngine, WorkLife, WorkParts> 
           copy.noteEnd(life, 1);
           return;
         }
-        if (isDeadLetter) copy.deadWish = "confirmed";
+        copy.deadWish = isDeadLetter ? "confirmed" : "none";
         copy.end(`cancelled, was ${was}`, time.now);
       }, (error) => this.#forgive(error));
     });

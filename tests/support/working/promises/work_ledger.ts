@@ -253,7 +253,9 @@ export class WorkLedger {
       copy.ends.clear();
       return copy.end("a dead letter", now);
     }
-    if (copy.deadWish === "confirmed") this.report(`${copy} is no dead letter`);
+    if (copy.deadWish === "confirmed" && copy.ends.size === 0) {
+      this.report(`${copy} is no dead letter, but ${place ?? "nowhere"}`);
+    }
     if (place !== undefined) {
       copy.ends.clear();
       copy.deadWish = "none";

@@ -99,8 +99,8 @@ export class Keys {
     return this.#parked.listReturned(fromId, toId);
   }
 
-  get waits(): KeyWait[] {
-    return this.#parked.listWaits((key) => this.#table.holderOf(key));
+  listWaits(countMax: number = Infinity): KeyWait[] {
+    return this.#parked.listWaits((key) => this.#table.holderOf(key), countMax);
   }
 
   /**

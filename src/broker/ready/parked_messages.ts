@@ -62,9 +62,14 @@ export class ParkedMessages {
     return this.#visits;
   }
 
-  /** How many messages wait for each key. */
-  listWaits(holderOf: (key: number) => number): KeyWait[] {
-    return [...this.#byKey].map(([key, { count }]) => ({ holder: holderOf(key), count }));
+  /** How many messages wait for keys, for each of so many of them. */
+  listWaits(holderOf: (key: number) => number, countMax: number): KeyWait[] {
+    const waits: KeyWait[] = [];
+    for (const [key, { count }] of this.#byKey) {
+      if (waits.length >= countMax) break;
+      waits.push({ holder: holderOf(key), count });
+    }
+    return waits;
   }
 
   countOf(key: number): number {
@@ -80,9 +85,18 @@ export class ParkedMessages {
   }
 
   /** Those in a range of ids that were delivered before. */
-  listReturned(fromId?: number, toId?: number): ReadyRun[] {
+  listReturned(fromId: number = 0, toId: number = Infinity): ReadyRun[] {
     if (this.#returnedCount === 0) return [];
-    return [...this.#byKey.values()].flatMap((runs) => runs.listReturned(fromId, toId));
+    const count = toId - fromId;
+    if (count > this.#byKey.size) {
+      return [...this.#byKey.values()].flatMap((runs) => runs.listReturned(fromId, toId));
+    }
+    return this.#ids.list({ firstId: fromId, count }).flatMap((id) => {
+      const key = this.#findKey(id);
+      const all = key === undefined ? [...this.#byKey.values()] : [this.#byKey.get(key)!];
+      const found = all.flatMap((runs) => runs.listReturned(id, id + 1));
+      return found.map((run) => ({ ...run, firstId: id, count: 1 }));
+    });
   }
 
   /** Adds one message. */
@@ -155,11 +169,16 @@ export class ParkedMessages {
     return removed;
   }
 
-  /** Takes out a message that is here. */
-  #takeById(id: number): ReadyRun {
+  /** The key of a message that is here; undefined if it cannot be read. */
+  #findKey(id: number): number | undefined {
     this.#visits++;
     const batch = this.#watch?.read(id);
-    const key = batch && this.#table.requireOf(batch.buffer, batch.start);
+    return batch && this.#table.requireOf(batch.buffer, batch.start);
+  }
+
+  /** Takes out a message that is here. */
+  #takeById(id: number): ReadyRun {
+    const key = this.#findKey(id);
     const found = key === undefined ? undefined : this.take(key, id);
     if (found !== undefined) return found;
     for (const key of this.#byKey.keys()) {

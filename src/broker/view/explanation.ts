@@ -42,7 +42,8 @@ export function explain(router: Router, name: string, listener: Listener): strin
   const stream = router.requireStream(name);
   const { attachments, keys, lanes } = stream.share;
   const limited = lanes?.figures.limited ?? 0;
-  const listed = attachments.size + (keys?.waitCount ?? 0) + Math.min(limited, LOOKS_MAX);
+  const waits = keys?.waitCount ?? 0;
+  const listed = attachments.size + Math.min(waits, LOOKS_MAX) + Math.min(limited, LOOKS_MAX);
   router.steps += Math.floor(listed / LISTED_PER_STEP);
   const dead = router.getStream(deadNameOf(name))?.depthCount ?? 0;
   const sentences = explainShare(stream.share, listener);
@@ -244,18 +245,18 @@ function explainHolding(
 
 /** Which messages keep others of their key waiting. */
 function explainKeys(share: Share): string[] {
-  const waits = share.keys?.waits ?? [];
+  const waits = share.keys?.listWaits(LOOKS_MAX) ?? [];
   const sentences = findLongest(waits).map(({ holder, count }) => {
     const waiting = say(count, "other message waits", "other messages wait");
     return `${nameKey(share.store, holder)} is held by message ${holder} ` +
       `${explainHolder(share, holder)}: ${waiting}.`;
   });
-  const more = waits.length - NAMES_MAX;
+  const more = (share.keys?.waitCount ?? 0) - NAMES_MAX;
   if (more > 0) sentences.push(`The same holds for ${say(more, "other key", "other keys")}.`);
   return sentences;
 }
 
-/** The keys for which most messages wait, in one pass: there may be a hundred thousand. */
+/** The keys for which most messages wait, in one pass. */
 function findLongest(waits: readonly KeyWait[]): KeyWait[] {
   const longest: KeyWait[] = [];
   for (const wait of waits) {

@@ -1,4 +1,5 @@
 import { BrokerError } from "../../../protocol.ts";
+import { endTaken } from "../coalescing/coalescing.ts";
 import { countIds, type IdRange } from "../collections/id_ranges.ts";
 import type {
   CancelCounts,
@@ -94,7 +95,10 @@ export class Cancels {
       counts[run.dueAt > 0 ? "delayed" : "ready"] += run.count;
       this.#end({ ...run, follower: "" }, cancelling);
     }
-    if (countIds(unheld) < countIds(ranges)) this.#takeBack(share, ranges, cancelling);
+    if (countIds(unheld) < countIds(ranges)) {
+      this.#takeBack(share, ranges, cancelling);
+      for (const range of ranges) endTaken(stream, range);
+    }
     this.#context.dispatcher.noteReady(share);
     return counts;
   }

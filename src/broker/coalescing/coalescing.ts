@@ -22,6 +22,7 @@ export interface CoalescingParts {
   readonly counters: { noteRefused(code: ErrorCode): void };
   readonly now: () => number;
   commit(event: Decided): void;
+  noteLate(): void;
   findObstacle(bytes: number): BrokerError | undefined;
 }
 
@@ -88,12 +89,23 @@ export class Coalescing {
   }
 
   /** Puts a message back into its share: none takes its place. */
-  putBack({ share, alarm }: Stream, message: CoalescedMessage): void {
+  putBack({ share, alarm, number, expiries }: Stream, message: CoalescedMessage): void {
     const run = message.taken!;
     message.taken = undefined;
     if (message.leaving !== undefined) share.notes.leaving.delete(message.leaving);
     message.leaving = undefined;
+    const { id, isEnded } = message;
+    if (isEnded) {
+      // Somebody was told that it is gone, or is about to be.
+      this.#context.commit({ type: "dropped", number, firstId: id, count: 1 });
+      return this.#context.noteLate();
+    }
     share.delay(run, run.dueAt);
+    if (share.notes.overdue.delete(id)) {
+      const at = Math.floor(this.#context.now());
+      expiries.addOfStream({ firstId: id, count: 1, attempts: run.attempts, at });
+      this.#context.clock.hasten(alarm, at);
+    }
     if (run.dueAt > 0) this.#context.clock.hasten(alarm, run.dueAt);
     else this.#context.dispatcher.noteReady(share);
   }
@@ -196,6 +208,22 @@ export class Coalescing {
     }
     this.#context.dispatcher.noteReady(stream.share);
   }
+}
+
+/**
+ * Ends messages that others are about to take the place of, and that are in no list: none of them comes back if
+ * those are not stored.
+ *
+ * @param range Which; all of the stream by default.
+ */
+export function endTaken({ coalesced }: Stream, range?: IdRange): void {
+  if (coalesced === undefined) return;
+  const end = (message: CoalescedMessage | undefined) => {
+    if (message?.taken !== undefined) message.isEnded = true;
+  };
+  if (range === undefined) return [...coalesced.list()].forEach(end);
+  const { firstId, count } = range;
+  for (let id = firstId; id < firstId + count; id++) end(coalesced.get(id));
 }
 
 /** Whether a message is on its way out of its share. */

@@ -1,3 +1,4 @@
+import { endTaken } from "../coalescing/coalescing.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { DropCount } from "../engine.ts";
 import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
@@ -42,7 +43,9 @@ export class Removal {
   }
 
   /** Drops all messages that no follower holds; returns how many. */
-  purge({ share }: Stream): number {
+  purge(stream: Stream): number {
+    const { share } = stream;
+    endTaken(stream);
     const taken = share.takeAllUnheld();
     for (const run of joinRanges(taken)) this.forget(share.store, run);
     return countIds(taken);

@@ -34,6 +34,8 @@ export interface CoalescedMessage extends CoalescedTimes {
   isReplaced?: boolean;
   /** Where it stood before it was taken out, because a newer one takes its place. */
   taken?: TakenRun | undefined;
+  /** Whether it was cancelled or purged meanwhile: then it does not come back. */
+  isEnded?: boolean;
   /** Its entry among those that leave their share, while it is taken out. */
   leaving?: IdRange | undefined;
 }

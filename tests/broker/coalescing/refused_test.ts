@@ -110,3 +110,43 @@ Deno.test("one that comes back while its place is taken gives way when that is c
     assertEquals((await next.received(1))[0]!.split(" ").at(-1), storedCount === 0 ? "a" : "b");
   }
 });
+
+const ENDS: readonly (readonly [how: string, (use: EngineUse) => Promise<unknown>])[] = [
+  ["cancelled", (use) => use.engine.cancelMessage("docs", 1)],
+  ["cancelled with its key", (use) => use.engine.cancelMessages("docs", { key: "k" })],
+  ["purged", (use) => use.engine.purgeStream("docs")],
+];
+
+for (const [how, end] of ENDS) {
+  Deno.test(`a message that is ${how} while its place is taken does not come back`, async () => {
+    const { use, log } = await begin();
+    const publisher = use.publisher("docs");
+    await publisher.storeWished({ ...doc("a"), key: "k" });
+    log.isHeld = true;
+    publisher.sendWished({ ...doc("b"), key: "k" });
+    const ended = end(use);
+    log.decide(0);
+    await ended;
+    assertEquals(await publisher.outcomes(), ["docs:1", "DISK_FULL"]);
+    assertEquals(await use.look("docs"), []);
+    // The next one has nobody's place to take.
+    const next = use.publisher("docs", "next");
+    assertEquals(await next.storeWished({ ...doc("c"), key: "k" }), "docs:2");
+  });
+}
+
+Deno.test("a message that expires while its place is taken does not come back", async () => {
+  const { use, log } = await begin();
+  await use.engine.updateStream("docs", { ttlMs: 100 });
+  const publisher = use.publisher("docs");
+  await publisher.storeWished(doc("a"));
+  log.isHeld = true;
+  publisher.sendWished(doc("b"));
+  use.advance(200);
+  log.decide(0);
+  const follower = use.follower("docs");
+  use.advance(1);
+  await use.fence();
+  assertEquals(follower.sink.messages.map(({ text }) => text), []);
+  assertEquals(await use.look("docs"), []);
+});

@@ -137,4 +137,18 @@ export const WORK_BUGS: readonly PlantedBug[] = [
     to: "before <= this.#lateCount ? done()",
     found: tests("engine/journal/given_up_test.ts"),
   },
+  {
+    what: "a message that was cancelled while its place was taken comes back",
+    file: "src/broker/coalescing/coalescing.ts",
+    from: "message.isEnded = true;",
+    to: "message.isEnded = false;",
+    found: tests("broker/coalescing/refused_test.ts"),
+  },
+  {
+    what: "a message that expired while its place was taken comes back",
+    file: "src/broker/coalescing/coalescing.ts",
+    from: "if (share.notes.overdue.delete(id)) {",
+    to: "if (share.notes.overdue.delete(-1)) {",
+    found: tests("broker/coalescing/refused_test.ts"),
+  },
 ];

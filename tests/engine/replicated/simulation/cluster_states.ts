@@ -73,9 +73,13 @@ function describeState({ engine }: BrokerLife): Map<string, string> {
 }
 
 /** Whether the lanes that only others hold back are free by the time of a broker: each has a clock of its own. */
-function areOver(others: string = "[]", own: string = "[]", { engine }: BrokerLife): boolean {
-  const known = new Map<string, number>(JSON.parse(own));
-  const held: [string, number][] = JSON.parse(others);
+function areOver(
+  others: string | undefined,
+  own: string | undefined,
+  { engine }: BrokerLife,
+): boolean {
+  const known = new Map<string, number>(JSON.parse(own ?? "[]"));
+  const held: [string, number][] = JSON.parse(others ?? "[]");
   return held.every(([lane, until]) => known.get(lane) === until || until <= engine.now);
 }
 

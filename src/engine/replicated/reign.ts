@@ -107,10 +107,10 @@ export class Reign implements DiskLog {
     await this.append(RECORD_TYPES.release, 0, new Uint8Array(0));
   }
 
-  /** Goes on: nobody else has taken over. */
+  /** Goes on as soon as the log says that nobody else has taken over. */
   async resume(): Promise<void> {
-    this.#openGate();
     await this.#beat();
+    this.#openGate();
     this.#notice();
   }
 

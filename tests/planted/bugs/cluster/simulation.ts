@@ -16,6 +16,12 @@ const WINDOWS: readonly string[] = [
 /** Worlds with whole brokers, and clients. */
 const BROKERS: readonly string[] = [...WINDOWS.slice(0, -3), "60", "--only", "brokers"];
 
+/** A world in which a broker is not answered when it hands over. */
+const UNANSWERED: readonly string[] = [
+  ...WINDOWS.slice(0, 3),
+  ...["--seed", "5036", "--worlds", "1", "--only", "work", "--trouble-ms", "12000"],
+];
+
 /** Bugs of brokers that share a log. */
 export const CLUSTER_SIMULATION_BUGS: readonly PlantedBug[] = [
   {
@@ -159,5 +165,13 @@ export const CLUSTER_SIMULATION_BUGS: readonly PlantedBug[] = [
     from: "  index.cut(found.entry);\n",
     to: "",
     found: BROKERS,
+  },
+  {
+    what:
+      "a broker that has let go, and was not answered, goes on before the log has said anything",
+    file: "src/engine/replicated/reign.ts",
+    from: "    await this.#beat();\n    this.#openGate();\n    this.#notice();",
+    to: "    this.#openGate();\n    await this.#beat();\n    this.#notice();",
+    found: UNANSWERED,
   },
 ];

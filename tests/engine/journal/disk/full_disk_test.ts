@@ -30,6 +30,8 @@ class FullUse {
   readonly reports: string[] = [];
   readonly failures: unknown[] = [];
   readonly #clock: TestClock;
+  /** How much room there was at first, in bytes. */
+  readonly #freeAtFirst: number;
 
   private constructor(
     engine: LocalEngine,
@@ -39,6 +41,7 @@ class FullUse {
     this.engine = engine;
     this.#clock = clock;
     this.use = new EngineUse(engine);
+    this.#freeAtFirst = this.freeBytes;
     this.reports = reports;
     this.failures = failures;
   }
@@ -57,6 +60,10 @@ class FullUse {
       ...options,
     });
     return new FullUse(engine, clock, { reports, failures });
+  }
+
+  get freeBytes(): number {
+    return this.engine.counters.journal!.freeBytes!;
   }
 
   /** Lets so much time pass that it looks how much room there is. */
@@ -99,9 +106,9 @@ class FullUse {
       follower.port.ack([{ firstTag: tag, count: 1 }], false);
       if (tag % 20 === 0) await this.pass();
     }
-    await until("there is room again", async () => {
+    await until("there is room again, and as much as before, or nearly", async () => {
       await this.pass();
-      return this.reports.at(-1) !== FULL;
+      return this.reports.at(-1) !== FULL && this.freeBytes > this.#freeAtFirst * 0.7;
     });
   }
 }

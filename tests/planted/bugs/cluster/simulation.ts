@@ -8,7 +8,7 @@ const WINDOWS: readonly string[] = [
   "--seed",
   "1",
   "--worlds",
-  "300",
+  "600",
   "--only",
   "windows",
 ];

@@ -3,6 +3,9 @@ import type { PendingRun } from "./pending_list.ts";
 /** How many runs a chunk has at the most. */
 const CHUNK_MAX = 128;
 
+/** So many runs are looked at one by one before a search. */
+const NEAR_MAX = 2;
+
 /**
  * The runs of one follower, by tag, in chunks of bounded size: handlers of many keys end messages here and there, and
  * each one must not move thousands of runs.
@@ -89,8 +92,12 @@ export class PendingRuns {
 
 /** Makes runs of their own of the part of a chunk that lies in a range of tags. */
 function findIn(chunk: PendingRun[], firstTag: number, endTag: number, found: PendingRun[]): void {
-  const from = cutAt(chunk, firstTag, 0);
-  const to = cutAt(chunk, endTag, from);
+  const from = cutAt(chunk, firstTag);
+  const to = findEnd(chunk, endTag, from);
+  const last = chunk[to - 1];
+  if (to > from && endTag < last!.firstTag + last!.count) {
+    chunk.splice(to, 0, cutRest(last!, endTag));
+  }
   for (let index = from; index < to; index++) found.push(chunk[index]!);
 }
 
@@ -109,7 +116,7 @@ function takeFrom(
     if (endTag < firstTag + part.count) chunk.splice(from, 0, cutRest(part, endTag));
     taken.push(part);
   }
-  const to = findRun(chunk, endTag, from);
+  const to = findEnd(chunk, endTag, from);
   if (to === from) return;
   const last = chunk[to - 1]!;
   for (let index = from; index < to; index++) taken.push(chunk[index]!);
@@ -118,8 +125,8 @@ function takeFrom(
 }
 
 /** Splits the run of a chunk that contains `tag`, if there is one; returns the index of the run from `tag` on. */
-function cutAt(chunk: PendingRun[], tag: number, from: number): number {
-  const index = findRun(chunk, tag, from);
+function cutAt(chunk: PendingRun[], tag: number): number {
+  const index = findRun(chunk, tag, 0);
   const run = chunk[index - 1];
   if (run !== undefined && tag < run.firstTag + run.count) {
     chunk.splice(index, 0, cutRest(run, tag));
@@ -137,6 +144,15 @@ function findRun(chunk: PendingRun[], tag: number, from: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** As {@linkcode findRun}, for an end that is near: most ranges have one run. */
+function findEnd(chunk: PendingRun[], tag: number, from: number): number {
+  let near = from;
+  while (near < chunk.length && chunk[near]!.firstTag < tag) {
+    if (++near > from + NEAR_MAX) return findRun(chunk, tag, near);
+  }
+  return near;
 }
 
 /** Leaves in a run what lies in front of `tag`; returns the rest. */

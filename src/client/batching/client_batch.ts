@@ -35,7 +35,9 @@ export class ClientBatch implements Batch {
   get openCount(): number {
     const { held } = this.#verdicts;
     let count = 0;
-    for (const message of this.#messages) if (held.has(message)) count++;
+    for (const message of this.#messages) {
+      if (message.verdict === undefined && held.has(message)) count++;
+    }
     return count;
   }
 

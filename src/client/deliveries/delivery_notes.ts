@@ -12,6 +12,8 @@ import {
 /** Tags to send, as ranges: acknowledgements in order take up one range. */
 export class TagRanges {
   #ranges: { firstTag: number; count: number }[] = [];
+  /** Whether each range was added behind the one before. */
+  #isInOrder = true;
 
   get isEmpty(): boolean {
     return this.#ranges.length === 0;
@@ -20,16 +22,21 @@ export class TagRanges {
   /** Adds consecutive tags; returns whether they are the first. */
   add(firstTag: number, count = 1): boolean {
     const last = this.#ranges.at(-1);
-    if (last !== undefined && last.firstTag + last.count === firstTag) last.count += count;
-    else return this.#ranges.push({ firstTag, count }) === 1;
+    if (last === undefined) return this.#ranges.push({ firstTag, count }) === 1;
+    if (last.firstTag + last.count === firstTag) last.count += count;
+    else {
+      if (firstTag < last.firstTag) this.#isInOrder = false;
+      this.#ranges.push({ firstTag, count });
+    }
     return false;
   }
 
   /** Takes them out, in order: the broker finds them in one pass, and neighbours take up one range. */
   take(): TagRange[] {
     const taken = this.#ranges;
-    this.#ranges = [];
-    if (taken.length < 2) return taken;
+    const isInOrder = this.#isInOrder;
+    this.clear();
+    if (isInOrder) return taken;
     taken.sort((one, other) => one.firstTag - other.firstTag);
     const joined: { firstTag: number; count: number }[] = [];
     for (const range of taken) {
@@ -43,6 +50,7 @@ export class TagRanges {
 
   clear(): void {
     this.#ranges = [];
+    this.#isInOrder = true;
   }
 }
 

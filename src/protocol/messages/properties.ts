@@ -167,8 +167,13 @@ export function readPropertyBytes(buffer: Uint8Array, offset: number): number {
 
 /** Finds the key of the entry at `offset`; returns where its length is, or 0 if there is no key. */
 export function findEntryKey(buffer: Uint8Array, offset: number): number {
-  if ((readEntryFlags(buffer, offset) & PropertyFlag.key) === 0) return 0;
-  return locateProperties(buffer, offset).key;
+  const flags = readEntryFlags(buffer, offset);
+  if ((flags & PropertyFlag.key) === 0) return 0;
+  // Only times are in front of it. It is looked for at each delivery, by both sides.
+  let at = offset + ENTRY_HEAD_BYTES;
+  if (flags & PropertyFlag.deliverAt) at += TIME_BYTES;
+  if (flags & PropertyFlag.expiresAt) at += TIME_BYTES;
+  return at;
 }
 
 /** Finds the dedup id of the entry at `offset`; returns where its length is, or 0 if it has none. */

@@ -8,8 +8,6 @@ export interface BeginWatchOptions {
   readonly hasMore: () => boolean;
   /** Reports to the broker that a handler has a message. */
   readonly report: (tag: number) => void;
-  /** There is something to report: see {@linkcode BeginWatch.takeBegun}. */
-  readonly schedule: () => void;
 }
 
 /**
@@ -23,8 +21,6 @@ export class BeginWatch {
   #isWary = false;
   /** The tag of the newest message at the last check. */
   #seenTag = 0;
-  /** Whether handlers had several messages at once. */
-  #areSeveral = false;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: BeginWatchOptions) {
@@ -52,32 +48,14 @@ export class BeginWatch {
 
   /** A message was handed out while handlers have others, or to a wary follower. */
   note(message: DeliveredMessage, othersCount: number): void {
-    if (message.isDoubtful) this.#report(message);
-    if (othersCount > 0) {
-      if (this.#areSeveral) return;
-      this.#areSeveral = true;
-      this.#options.schedule();
-    } else if (message.isDoubtful) return;
+    const { held } = this.#options;
+    // Until now the other message was the only one.
+    if (othersCount === 1) this.#report(held.find(held.oldestTag));
+    if (othersCount > 0 || message.isDoubtful) this.#report(message);
     else if (this.#beginMs === 0) setImmediate(() => this.#reportHeld(message));
   }
 
-  /**
-   * The tags of what several handlers have, and the broker has not been told of. Most messages are finished before
-   * that is asked, when something is written.
-   */
-  takeBegun(): number[] {
-    if (!this.#areSeveral) return [];
-    this.#areSeveral = false;
-    const { held } = this.#options;
-    // The only one is assumed to be in a handler, for a while.
-    if (held.count < 2 && this.#beginMs > 0) return [];
-    const begun = held.list().filter(({ isBegun }) => !isBegun);
-    for (const message of begun) message.isBegun = true;
-    return begun.map(({ tag }) => tag);
-  }
-
   stop(): void {
-    this.#areSeveral = false;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

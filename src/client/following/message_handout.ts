@@ -79,7 +79,6 @@ export class MessageHandout implements HandoutSource {
         this.#begun.push(tag);
         verdicts.schedule();
       },
-      schedule: () => verdicts.schedule(),
     });
     this.#parts = { order, verdicts, begins: this.#begins, prefetch: window };
   }
@@ -116,7 +115,6 @@ export class MessageHandout implements HandoutSource {
     // Of those that handlers have finished already, the broker need not know that they had begun.
     const { held, notes } = this.#verdicts;
     for (const tag of this.#begun.splice(0)) if (held.find(tag) !== undefined) notes.begin(tag);
-    for (const tag of this.#begins.takeBegun()) notes.begin(tag);
     notes.write(writer, follower);
   }
 

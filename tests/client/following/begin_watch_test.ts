@@ -14,7 +14,7 @@ Deno.test("a handler that takes long is reported once, and then nobody looks any
     isReported.resolve();
   };
   let hasMore = true;
-  const watch = new BeginWatch({ held, hasMore: () => hasMore, report, schedule: () => {} });
+  const watch = new BeginWatch({ held, hasMore: () => hasMore, report });
   watch.start(1);
   for (const tag of [1, 2]) {
     isReported = Promise.withResolvers();
@@ -28,30 +28,4 @@ Deno.test("a handler that takes long is reported once, and then nobody looks any
   }
   assertEquals(reported, [1, 2]);
   // A timer that went on would be a leak of this test.
-});
-
-Deno.test("what several handlers have is told when something is written, but for what is finished", () => {
-  const held = new HeldMessages();
-  let scheduled = 0;
-  const watch = new BeginWatch({
-    held,
-    hasMore: () => false,
-    report: (tag) => assertEquals(tag, 0),
-    schedule: () => scheduled++,
-  });
-  watch.start(1000);
-  const messages = [1, 2, 3, 4].map((tag) => {
-    return new DeliveredMessage({ bytes: new Uint8Array(64) } as never, 0, { id: 1, tag });
-  });
-  const hand = (message: DeliveredMessage) => watch.note(message, held.add(message));
-  messages.slice(0, 3).forEach(hand);
-  assertEquals(scheduled, 1);
-  held.remove(messages[1]!);
-  assertEquals(watch.takeBegun(), [1, 3]);
-  assertEquals(watch.takeBegun(), []);
-  hand(messages[3]!);
-  assertEquals(scheduled, 2);
-  held.remove(messages[0]!);
-  held.remove(messages[2]!);
-  assertEquals(watch.takeBegun(), [], "the only one is assumed to be in a handler");
 });

@@ -8,7 +8,8 @@ interface KnownKey {
   readonly name: string;
 }
 
-const decoder = new TextDecoder();
+// A mark in front of a key is a part of it.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * The names of keys among those of all streams, found by their bytes: the same key gives the same string again, whose

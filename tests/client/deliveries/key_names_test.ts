@@ -26,7 +26,12 @@ Deno.test("KeyNames: each key of each stream has a name of its own, however many
 
 Deno.test("KeyNames: what is no other key's beginning, or another stream's, has another name", () => {
   const names = new KeyNames();
-  for (const [stream, key] of [["a", ""], ["a", "b"], ["a", "bc"], ["b", "b"], ["b", "ab"]]) {
+  for (
+    const [stream, key] of [["a", ""], ["a", "b"], ["a", "bc"], ["b", "b"], ["b", "ab"], [
+      "b",
+      "\uFEFFb",
+    ]]
+  ) {
     assertEquals(find(names, stream!, key!), `${key}\n${stream}`);
   }
 });

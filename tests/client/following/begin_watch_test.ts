@@ -29,3 +29,23 @@ Deno.test("a handler that takes long is reported once, and then nobody looks any
   assertEquals(reported, [1, 2]);
   // A timer that went on would be a leak of this test.
 });
+
+Deno.test("a slow handler beside quick ones is reported, although it is the only one that is left", () => {
+  const held = new HeldMessages();
+  const reported: number[] = [];
+  const watch = new BeginWatch({
+    held,
+    hasMore: () => false,
+    report: (tag) => reported.push(tag),
+  });
+  watch.start(1000);
+  const [slow, quick] = [1, 2].map((tag) => {
+    return new DeliveredMessage({ bytes: new Uint8Array(64) } as never, 0, { id: 1, tag });
+  });
+  for (const message of [slow!, quick!]) {
+    const othersCount = held.add(message);
+    if (othersCount > 0) watch.note(message, othersCount);
+  }
+  held.remove(quick!);
+  assertEquals(reported, [1, 2]);
+});

@@ -1,5 +1,5 @@
 import { BrokerError } from "../../../protocol.ts";
-import { endTaken } from "../coalescing/coalescing.ts";
+import { endTaken, endTakenOf } from "../coalescing/coalescing.ts";
 import { countIds, type IdRange } from "../collections/id_ranges.ts";
 import type {
   CancelCounts,
@@ -74,6 +74,9 @@ export class Cancels {
     const search = new MessageSearch(stream, { lane, key, dedupId });
     const { ranges, next } = search.find(after, Math.min(limit, STEP_COUNT_MAX));
     const counts = this.#cancel(stream, ranges, selection);
+    if (lane !== undefined) {
+      endTakenOf(stream, { lane, fromId: after + 1, toId: next ?? Infinity });
+    }
     await this.#context.whenDurable();
     return { ...counts, ...next !== undefined && { next } };
   }

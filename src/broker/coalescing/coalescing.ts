@@ -89,8 +89,9 @@ export class Coalescing {
   }
 
   /** Puts a message back into its share: none takes its place. */
-  putBack({ share, alarm, number, expiries }: Stream, message: CoalescedMessage): void {
-    const run = message.taken!;
+  putBack(stream: Stream, message: CoalescedMessage): void {
+    const { share, alarm, number, expiries, coalesced } = stream;
+    const taken = message.taken!;
     message.taken = undefined;
     if (message.leaving !== undefined) share.notes.leaving.delete(message.leaving);
     message.leaving = undefined;
@@ -100,6 +101,10 @@ export class Coalescing {
       this.#context.commit({ type: "dropped", number, firstId: id, count: 1 });
       return this.#context.noteLate();
     }
+    // No lane counts what is taken out: its lane may have been forgotten, and have another number now.
+    const name = coalesced?.noteOf(id)?.lane;
+    const lane = name === undefined ? undefined : share.requireLanes().table.require(name).number;
+    const run = { ...taken, lane };
     share.delay(run, run.dueAt);
     if (share.notes.overdue.delete(id)) {
       const at = Math.floor(this.#context.now());
@@ -224,6 +229,24 @@ export function endTaken({ coalesced }: Stream, range?: IdRange): void {
   if (range === undefined) return [...coalesced.list()].forEach(end);
   const { firstId, count } = range;
   for (let id = firstId; id < firstId + count; id++) end(coalesced.get(id));
+}
+
+/**
+ * Ends those of some messages that have a lane, and that others are about to take the place of: no lane counts
+ * them, so a search by lane does not find them.
+ *
+ * @param toId The last id.
+ */
+export function endTakenOf(
+  { coalesced, share: { notes } }: Stream,
+  { lane, fromId, toId }: { readonly lane: string; readonly fromId: number; readonly toId: number },
+): void {
+  if (coalesced === undefined) return;
+  for (const { firstId: id } of notes.leaving) {
+    if (id < fromId || id > toId || coalesced.noteOf(id)?.lane !== lane) continue;
+    const message = coalesced.get(id);
+    if (message?.taken !== undefined) message.isEnded = true;
+  }
 }
 
 /** Whether a message is on its way out of its share. */

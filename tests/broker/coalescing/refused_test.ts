@@ -16,6 +16,8 @@ import { EngineUse, TestClock } from "../../engine/engine_use.ts";
 /** A log that stores messages, or refuses them, when it is told to. */
 class HesitantLog extends MemoryLog {
   isHeld = false;
+  /** Whether what is durable is told although messages wait. */
+  isPrompt = false;
   #waiting: (() => void)[] = [];
   #refused = false;
 
@@ -30,7 +32,7 @@ class HesitantLog extends MemoryLog {
   }
 
   override whenDurable(done: () => void): void {
-    if (this.#waiting.length === 0) done();
+    if (this.isPrompt || this.#waiting.length === 0) done();
     else this.#waiting.push(done);
   }
 
@@ -114,6 +116,7 @@ Deno.test("one that comes back while its place is taken gives way when that is c
 const ENDS: readonly (readonly [how: string, (use: EngineUse) => Promise<unknown>])[] = [
   ["cancelled", (use) => use.engine.cancelMessage("docs", 1)],
   ["cancelled with its key", (use) => use.engine.cancelMessages("docs", { key: "k" })],
+  ["cancelled with its lane", (use) => use.engine.cancelMessages("docs", { lane: "l" })],
   ["purged", (use) => use.engine.purgeStream("docs")],
 ];
 
@@ -121,9 +124,9 @@ for (const [how, end] of ENDS) {
   Deno.test(`a message that is ${how} while its place is taken does not come back`, async () => {
     const { use, log } = await begin();
     const publisher = use.publisher("docs");
-    await publisher.storeWished({ ...doc("a"), key: "k" });
+    await publisher.storeWished({ ...doc("a"), key: "k", lane: "l" });
     log.isHeld = true;
-    publisher.sendWished({ ...doc("b"), key: "k" });
+    publisher.sendWished({ ...doc("b"), key: "k", lane: "l" });
     const ended = end(use);
     log.decide(0);
     await ended;
@@ -131,7 +134,7 @@ for (const [how, end] of ENDS) {
     assertEquals(await use.look("docs"), []);
     // The next one has nobody's place to take.
     const next = use.publisher("docs", "next");
-    assertEquals(await next.storeWished({ ...doc("c"), key: "k" }), "docs:2");
+    assertEquals(await next.storeWished({ ...doc("c"), key: "k", lane: "l" }), "docs:2");
   });
 }
 
@@ -149,4 +152,47 @@ Deno.test("a message that expires while its place is taken does not come back", 
   await use.fence();
   assertEquals(follower.sink.messages.map(({ text }) => text), []);
   assertEquals(await use.look("docs"), []);
+});
+
+Deno.test("a message that comes back is in its own lane, although its number is another one's by now", async () => {
+  for (const quietMs of [0, 5000]) {
+    const { use, log } = await begin();
+    const publisher = use.publisher("docs");
+    await publisher.storeWished({ ...doc("a", { quietMs }), lane: "l" });
+    log.isHeld = true;
+    publisher.sendWished({ ...doc("b", { quietMs }), lane: "l" });
+    [log.isHeld, log.isPrompt] = [false, true];
+    // The lane has no messages for so long that it is forgotten.
+    use.advance(2500);
+    await use.fence();
+    const other = use.publisher("docs", "other");
+    other.sendWished({ text: "x", lane: "m" });
+    log.decide(0);
+    await other.outcomes();
+    assertEquals(await publisher.outcomes(), ["docs:1", "DISK_FULL"]);
+    use.advance(2500);
+    await use.fence();
+    const { items } = await use.engine.lanes.list("docs", {});
+    assertEquals(items.map(({ name, ready }) => `${name} ${ready}`).sort(), ["l 1", "m 1"]);
+    assertEquals(await use.engine.cancelMessage("docs", 1), { was: "ready" });
+    assertEquals(await use.look("docs"), ["3×0 ready x"]);
+  }
+});
+
+Deno.test("only those of a part are cancelled with it while their places are taken", async () => {
+  const { use, log } = await begin();
+  const publisher = use.publisher("docs");
+  await publisher.storeWished({ ...doc("a"), lane: "l" });
+  await publisher.storeWished({ ...doc("b", { id: "other" }), lane: "m" });
+  log.isHeld = true;
+  publisher.sendWished({ ...doc("c"), lane: "l" });
+  publisher.sendWished({ ...doc("d", { id: "other" }), lane: "m" });
+  const ended = [
+    use.engine.cancelMessages("docs", { lane: "l", after: 1 }),
+    use.engine.cancelMessages("docs", { lane: "m", after: 1 }),
+  ];
+  log.decide(0);
+  await Promise.all(ended);
+  await publisher.outcomes();
+  assertEquals(await use.look("docs"), ["1×0 ready a"]);
 });

@@ -157,7 +157,8 @@ export class Coalescing {
     const [run] = stream.share.takeUnheld([{ firstId: newest.id, count: 1 }]);
     if (run === undefined) {
       // One on its way to the dead letters is not worked on any more.
-      const isNew = whileWorked === "wait" || isLeaving(stream.share, newest.id);
+      const isNew = whileWorked === "wait" || newest.isGivenUp === true ||
+        isLeaving(stream.share, newest.id);
       return isNew ? plan.addNew(stream) : plan.addKept(stream, newest);
     }
     if (isGivenUp(stream, run)) {

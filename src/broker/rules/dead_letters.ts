@@ -265,7 +265,13 @@ export class DeadLetters {
   }
 
   #keepForLater(burial: Burial): void {
-    const { share: { notes }, cause, now } = burial;
+    const { share: { notes, store: { coalesced } }, run: { firstId, count }, cause, now } = burial;
+    if (coalesced !== undefined) {
+      for (let id = firstId; id < firstId + count; id++) {
+        const message = coalesced.get(id);
+        if (message !== undefined) message.isGivenUp = true;
+      }
+    }
     // What has expired is still expired after a crash.
     const stuck = burial.stuck ?? (cause === "expired" ? undefined : this.#giveUp(burial));
     if (stuck !== undefined) notes.stuck.add(stuck);

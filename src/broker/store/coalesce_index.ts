@@ -36,6 +36,8 @@ export interface CoalescedMessage extends CoalescedTimes {
   taken?: TakenRun | undefined;
   /** Whether it was cancelled or purged meanwhile: then it does not come back. */
   isEnded?: boolean;
+  /** Whether it is given up, and there was no room for it among the dead letters. */
+  isGivenUp?: boolean;
   /** Its entry among those that leave their share, while it is taken out. */
   leaving?: IdRange | undefined;
 }

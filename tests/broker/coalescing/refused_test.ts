@@ -6,6 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { BrokerError } from "../../../protocol.ts";
+import type { StreamOptions } from "../../../protocol.ts";
 import type { Stored } from "../../../src/broker/event.ts";
 import type { StoreOutcome } from "../../../src/broker/event_log.ts";
 import { LocalEngine } from "../../../src/engine/local_engine.ts";
@@ -16,12 +17,17 @@ import { EngineUse, TestClock } from "../../engine/engine_use.ts";
 /** A log that stores messages, or refuses them, when it is told to. */
 class HesitantLog extends MemoryLog {
   isHeld = false;
+  /** Whether there is no room among the dead letters. */
+  isDeadFull = false;
   /** Whether what is durable is told although messages wait. */
   isPrompt = false;
   #waiting: (() => void)[] = [];
   #refused = false;
 
   override store(event: Stored, outcome: StoreOutcome): void {
+    if (this.isDeadFull && event.type === "transferred") {
+      return queueMicrotask(() => outcome.failed(new BrokerError("DISK_FULL", "no room")));
+    }
     if (!this.isHeld) return super.store(event, outcome);
     const { buffer, start, end, count } = event.batch;
     const batch = { count, buffer: buffer.slice(start, end), start: 0, end: end - start };
@@ -196,3 +202,36 @@ Deno.test("only those of a part are cancelled with it while their places are tak
   await publisher.outcomes();
   assertEquals(await use.look("docs"), ["1×0 ready a"]);
 });
+
+const LAST_ATTEMPTS: readonly (readonly [how: string, options: Partial<StreamOptions>])[] = [
+  ["rejected", {}],
+  ["expired", { ttlMs: 100, deadLetterExpired: true }],
+];
+
+for (const [how, options] of LAST_ATTEMPTS) {
+  Deno.test(`no message is let go for one that is ${how} and has no room among the dead letters`, async () => {
+    const { use, log } = await begin();
+    await use.engine.updateStream("docs", options);
+    const publisher = use.publisher("docs");
+    await publisher.storeWished(doc("a", { whileWorked: "drop" }));
+    const follower = use.follower("docs");
+    await follower.received(1);
+    assertEquals(
+      await publisher.storeWished(doc("dropped", { whileWorked: "drop" })),
+      "docs:1 kept",
+    );
+    log.isDeadFull = true;
+    use.advance(150);
+    await use.fence();
+    if (how === "rejected") await follower.reject([1], "bad");
+    else await follower.port.release([{ firstTag: 1, count: 1 }]);
+    const later = use.publisher("docs", "later");
+    assertEquals(await later.storeWished(doc("b", { whileWorked: "drop" })), "docs:2");
+    log.isDeadFull = false;
+    use.advance(1050);
+    await use.fence();
+    const dead = await use.look("docs.dead");
+    assertEquals(dead.filter((line) => line.endsWith(" a")).length, 1);
+    assertEquals(follower.sink.messages.map(({ text }) => text).slice(0, 1), ["a"]);
+  });
+}

@@ -44,6 +44,8 @@ export class Reign implements DiskLog {
   #looking: Promise<void> | undefined;
   /** Set while nothing may be appended: another broker is to take over. */
   #gate: PromiseWithResolvers<void> | undefined;
+  /** How often it was let go of. */
+  #releaseCount = 0;
 
   constructor(options: ReignOptions) {
     this.#options = options;
@@ -103,13 +105,24 @@ export class Reign implements DiskLog {
   /** Appends nothing more but that this broker lets go. */
   async release(): Promise<void> {
     this.#gate ??= Promise.withResolvers();
+    this.#releaseCount++;
     this.#notice();
     await this.append(RECORD_TYPES.release, 0, new Uint8Array(0));
   }
 
-  /** Goes on as soon as the log says that nobody else has taken over. */
+  /**
+   * Goes on as soon as the log has a heartbeat behind the release: then nobody else has taken over, and nobody
+   * will because of it. Whoever lets go once more meanwhile has to resume that himself.
+   */
   async resume(): Promise<void> {
-    await this.#beat();
+    const count = this.#releaseCount;
+    const isLast = () => count === this.#releaseCount && !this.#ended.signal.aborted;
+    // One that is under way may be in front of the release, and says nothing.
+    while (!await this.#storeBeat(this.#sealBeat())) {
+      await this.pause();
+      if (!isLast()) return;
+    }
+    if (!isLast()) return;
     this.#openGate();
     this.#notice();
   }
@@ -155,17 +168,28 @@ export class Reign implements DiskLog {
   }
 
   async #appendBeat(): Promise<void> {
-    const body = new TextEncoder().encode(JSON.stringify({ at: this.#options.now() }));
+    const body = this.#sealBeat();
     const hasRoom = () => this.hasRoom(RECORD_TYPES.heartbeat, body.length);
     // There may be room since the last look.
     if (!hasRoom()) await this.#look();
-    if (!hasRoom()) return await this.pause();
+    // Behind a release it would keep the others from taking over.
+    if (this.#gate !== undefined) return;
+    // The log is full: there may be room when segments were removed.
+    if (!hasRoom() || !await this.#storeBeat(body)) await this.pause();
+  }
+
+  #sealBeat(): Uint8Array {
+    return new TextEncoder().encode(JSON.stringify({ at: this.#options.now() }));
+  }
+
+  /** Appends a heartbeat; resolves to whether the log had room for it. */
+  async #storeBeat(body: Uint8Array): Promise<boolean> {
     try {
       await this.append(RECORD_TYPES.heartbeat, 0, body);
+      return true;
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
-      // The log is full: there may be room when segments were removed.
-      await this.pause();
+      return false;
     }
   }
 

@@ -33,13 +33,13 @@ Deno.test("beside why messages wait stands what mends it", async () => {
   await holder.getByRole("button", { name: "Look at the message" }).click();
   await dialog.getByRole("link", { name: "mailer-1" }).click();
   await page.getByRole("link", { name: /^connection \d+, seeds, 127/ }).click();
-  await page.getByRole("cell", { name: "1: mailer-1" }).waitFor();
+  await page.getByRole("cell", { name: "2: mailer-1, caller" }).waitFor();
   await page.getByText("1–1 of 1 found among").waitFor();
 
   await watched.visit("#/streams/mail", "mail");
   const { id } = (await cursor.getConnections()).find(({ client }) => client === "seeds")!;
   await named(`Close connection ${id} …`).click();
-  await dialog.getByText("(mailer-1)").waitFor();
+  await dialog.getByText("(mailer-1, caller)").waitFor();
   await dialog.getByRole("button", { name: `Close connection ${id}` }).waitFor();
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
@@ -84,7 +84,7 @@ Deno.test("the overview names stuck streams, and counts streams as their list do
   await page.getByText("There is no follower: 400 messages wait.").waitFor();
 
   await watched.visit("#/streams", "Streams");
-  await page.getByText("1–6 of 8, 2 of dead letters").waitFor();
+  await page.getByText("1–8 of 10, 2 of dead letters").waitFor();
   await page.getByRole("row", { name: "orders.created" }).getByText("no follower").waitFor();
   await page.getByRole("radio", { name: "Stuck" }).check();
   await page.getByRole("row", { name: "audit.dead" }).getByText("growing").waitFor();

@@ -278,7 +278,7 @@ export function workOff(test: TestBroker): void {
   for (const { name, share } of test.broker.state.router.streams) {
     const { ready, keys, delayed } = share;
     assertEquals(ready.count, 0, name);
-    for (const { holder } of keys?.waits ?? []) {
+    for (const { holder } of keys?.listWaits() ?? []) {
       assertEquals(delayed.find(holder, holder + 1).length, 1, `${name}:${holder} is held back`);
     }
   }

@@ -144,7 +144,11 @@ export class LaneIndex {
   }
 
   #noteOldest(oldest: RunList, { number }: Lane, id: number): void {
-    if (oldest.list(id, id + 1).length === 0) oldest.add(id, 1, number);
+    const [known] = oldest.list(id, id + 1);
+    if (known?.note === number) return;
+    // The lane was forgotten meanwhile, and its number may be another one's.
+    if (known !== undefined) oldest.remove([{ firstId: id, count: 1 }]);
+    oldest.add(id, 1, number);
   }
 
   #forgetOldest(): void {

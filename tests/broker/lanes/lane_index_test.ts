@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { encodeBatch } from "../../../protocol.ts";
 import { findFlags } from "../../../src/protocol/messages/batch.ts";
 import type { Share } from "../../../src/broker/share/share.ts";
@@ -99,4 +99,24 @@ Deno.test("ready messages of lanes are found by id as in a plain list (random)",
   for (let round = 0; round < chooseLength({ short: 20, long: 300 }); round++) {
     await run(new Random(seed + round));
   }
+});
+
+Deno.test("a message whose lane has another number now is found although the old number is another lane's", () => {
+  const test = new TestBroker("orders");
+  const publisher = test.publisher("orders");
+  const { share } = test.broker.state.router.requireStream("orders");
+  // The first ones of all are not ready: the oldest of each lane are noted.
+  publisher.publishWith(...new Array(300).fill({ lane: "first" }));
+  share.takeUnheld([{ firstId: 1, count: 300 }]);
+  publisher.publishWith({ lane: "x" }, { lane: "z" });
+  assertEquals(share.ready.findOldest()?.firstId, 301);
+  const [taken] = share.takeUnheld([{ firstId: 301, count: 1 }]);
+  share.wakeLanes(test.now + 2000);
+  publisher.publishWith({ lane: "y" });
+  publisher.publishWith({ lane: "w" });
+  const lane = share.findLane(301);
+  const numbers = share.ready.list(303, 305).map((run) => run.lane);
+  assert(lane !== taken!.lane && numbers.includes(taken!.lane), "the number is another lane's");
+  share.delay({ ...taken!, lane }, 0);
+  assertEquals(share.ready.findOldest()?.firstId, 301);
 });

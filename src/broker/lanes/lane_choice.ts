@@ -1,4 +1,16 @@
+import type { ReadyRun } from "../ready/ready_run.ts";
 import type { Lane } from "./lane.ts";
+
+/** How many messages are to be chosen. */
+export interface Choice {
+  readonly countMax: number;
+  /** How many of these at most from lanes with limits. */
+  readonly limitedMax: number;
+  /** Messages with as many deliveries are given up. */
+  readonly attemptsMax: number;
+  /** Takes such messages out. */
+  readonly exhaust: (run: ReadyRun) => void;
+}
 
 /** Adjacent messages of one lane whose turn it is. */
 export interface ChosenRun {

@@ -1,15 +1,14 @@
 import type { LaneFigures, MessageBatch } from "../../../protocol.ts";
 import type { LaneSettings } from "../../protocol/lane_settings.ts";
 import { countIds, type IdRange } from "../collections/id_ranges.ts";
-import type { Backlog } from "../backlog/backlog.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import type { ReadyList, ReadyRun } from "../ready/ready_run.ts";
 import type { Lane } from "./lane.ts";
-import type { ChosenRun } from "./lane_choice.ts";
+import type { Choice, ChosenRun } from "./lane_choice.ts";
 import { LaneIntake } from "./lane_intake.ts";
 import { LaneIndex } from "./lane_index.ts";
 import { LaneTable } from "./lane_table.ts";
-import { LaneTurns, type TurnRules } from "./lane_turns.ts";
+import { type LaneListener, LaneTurns, type TurnRules } from "./lane_turns.ts";
 
 /** Messages that are chosen together at least, if there are so many: adjacent ones leave together. */
 const CHOICE_MIN = 64;
@@ -23,27 +22,6 @@ const RESTING_MAX = 100_000;
 
 /** Lanes that are held back no more are forgotten when there are so many, and twice as many as the last time. */
 const HELD_MIN = 1024;
-
-/** Hears what happens in a share with lanes. */
-export interface LaneListener {
-  /** The messages of the share. */
-  readonly backlog: Backlog;
-  /** Messages may go that might not before. */
-  opened(): void;
-  /** A lane waits for a time. */
-  waits(until: number): void;
-}
-
-/** How many messages are to be chosen. */
-export interface Choice {
-  readonly countMax: number;
-  /** How many of these at most from lanes with limits. */
-  readonly limitedMax: number;
-  /** Messages with as many deliveries are given up. */
-  readonly attemptsMax: number;
-  /** Takes such messages out. */
-  readonly exhaust: (run: ReadyRun) => void;
-}
 
 /**
  * The ready messages of a share whose messages have lanes: those of the lane whose turn it is come first.
@@ -116,7 +94,8 @@ export class LaneRuns implements ReadyList {
 
   /** When it has to be woken; `Infinity` if nothing waits for a time. */
   get nextAt(): number {
-    return Math.min(this.#turns.nextAt, this.#idleAt);
+    const nextAt = Math.min(this.#turns.nextAt, this.#idleAt);
+    return this.#turns.restingCount > RESTING_MAX ? Math.min(nextAt, this.#now) : nextAt;
   }
 
   list(fromId: number = 0, toId: number = Infinity): ReadyRun[] {
@@ -135,6 +114,11 @@ export class LaneRuns implements ReadyList {
 
   append(firstId: number, count: number, priority?: number, lane?: number): void {
     this.giveBack({ firstId, count, attempts: 0, priority, lane });
+  }
+
+  /** Notes that all messages of a batch are here: before that, it may name lanes that are unused. */
+  noteAdded(): void {
+    this.#forgetResting(false);
     if (this.#idle.length <= this.#idleMax) return;
     this.#forgetIdle(false);
     this.#idleMax = Math.max(IDLE_MAX, 2 * this.#idle.length);
@@ -316,6 +300,7 @@ export class LaneRuns implements ReadyList {
       lane.rest(now);
       this.place(lane);
     }
+    this.#forgetResting(true);
     if (now >= this.#idleAt) this.#forgetIdle(true);
   }
 
@@ -339,11 +324,10 @@ export class LaneRuns implements ReadyList {
 
   /** Puts a lane where it belongs after a change; forgets it in time if it is unused. */
   place(lane: Lane): void {
-    const before = this.#turns.nextAt;
+    const before = this.nextAt;
     if (this.#turns.place(lane, this.#now)) this.#listener.opened();
-    const { nextAt } = this.#turns;
+    const { nextAt } = this;
     if (nextAt < before) this.#listener.waits(nextAt);
-    if (this.#turns.restingCount > RESTING_MAX) this.#forgetResting();
     if (!lane.isEmpty || lane.home !== undefined || lane.isIdle) return;
     lane.isIdle = true;
     if (this.#idle.push(lane) > 1) return;
@@ -351,12 +335,22 @@ export class LaneRuns implements ReadyList {
     this.#listener.waits(this.#idleAt);
   }
 
-  /** Forgets the lane whose bucket is full first; new ones begin as empty as it is, so no rate is exceeded. */
-  #forgetResting(): void {
-    const lane = this.#turns.firstResting!;
-    if (!lane.isUnused) lane.gate?.giveUp?.();
-    this.table.emptyLike(lane);
-    this.table.delete(lane);
+  /**
+   * Forgets the lanes whose buckets are full first, if there are too many; new ones begin as empty as these are,
+   * so no rate is exceeded. With the right to decide, also those that have an open breaker.
+   */
+  #forgetResting(mayDecide: boolean): void {
+    while (this.#turns.restingCount > RESTING_MAX) {
+      const lane = this.#turns.firstResting!;
+      if (!lane.isUnused) {
+        // That is an event, and none comes about while another one is applied.
+        if (!mayDecide) return;
+        lane.gate?.giveUp?.();
+      }
+      this.table.emptyLike(lane);
+      lane.home?.remove(lane);
+      this.table.delete(lane);
+    }
   }
 
   #take(lane: Lane, count: number): void {
@@ -382,6 +376,8 @@ export class LaneRuns implements ReadyList {
     this.#idleAt = Infinity;
     for (const lane of idle) {
       lane.isIdle = false;
+      // It may have been forgotten while it rested.
+      if (this.table.get(lane.number) !== lane) continue;
       if (mayDecide) lane.rest(this.#now);
       if (!lane.isEmpty) continue;
       if (!lane.isUnused || lane.restsAt > this.#now) {

@@ -1,4 +1,5 @@
 import { PRIORITY_MAX } from "../../protocol/messages/entry.ts";
+import type { Backlog } from "../backlog/backlog.ts";
 import type { Lane, LaneDefaults } from "./lane.ts";
 import { LaneHeap } from "./lane_heap.ts";
 
@@ -6,6 +7,16 @@ import { LaneHeap } from "./lane_heap.ts";
 export interface TurnRules extends LaneDefaults {
   /** Whether a message of a higher priority goes before those of all lanes. */
   readonly priorityAcross: boolean;
+}
+
+/** Hears what happens in a share with lanes. */
+export interface LaneListener {
+  /** The messages of the share. */
+  readonly backlog: Backlog;
+  /** Messages may go that might not before. */
+  opened(): void;
+  /** A lane waits for a time. */
+  waits(until: number): void;
 }
 
 /** How many messages by weight a lane may catch up that got less than others for a while. */

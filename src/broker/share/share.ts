@@ -6,8 +6,8 @@ import type { LaneSettings } from "../../protocol/lane_settings.ts";
 import { type Attachment, AttachmentQueue } from "./attachment.ts";
 import type { Backlog } from "../backlog/backlog.ts";
 import type { Gate } from "../lanes/gate.ts";
-import { type LaneListener, LaneRuns } from "../lanes/lane_runs.ts";
-import type { TurnRules } from "../lanes/lane_turns.ts";
+import { LaneRuns } from "../lanes/lane_runs.ts";
+import type { LaneListener, TurnRules } from "../lanes/lane_turns.ts";
 import { type DatedRun, DatedRuns } from "../collections/dated_runs.ts";
 import { type IdRange, joinRanges, olderOf, subtractRanges } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
@@ -155,6 +155,7 @@ export class Share implements TurnRules, LaneListener {
       this.ready.append(firstId, count, priority, lane);
     }
     for (const run of delayed) this.holdBack(run);
+    this.lanes?.noteAdded();
   }
 
   /** Adds messages that wait for a time. */

@@ -77,3 +77,48 @@ Deno.test("lanes that were held back are forgotten", () => {
   const { lanes } = test.broker.state.router.requireStream("orders").share;
   assertLess(lanes!.heldCount, 1100);
 });
+
+Deno.test("a batch for a lane that is unused by now is in that lane, although many are forgotten", () => {
+  const test = new TestBroker("orders");
+  const publisher = test.publisher("orders");
+  const follower = test.follower("orders", { messages: 5000 });
+  const names = Array.from({ length: 1100 }, (_, number) => `lane ${number}`);
+  publisher.publishWith(...names.map((lane) => ({ lane })));
+  test.dispatch();
+  follower.setCredit(0);
+  for (let tag = 1; tag <= names.length; tag++) follower.ack(tag);
+  const { share } = test.broker.state.router.requireStream("orders");
+  publisher.publishWith({ lane: "new" }, { lane: "lane 5" }, { lane: "lane 6", delayMs: 1000 });
+  const lanes = [...share.lanes!.table].filter(({ messageCount }) => messageCount > 0);
+  assertEquals(lanes.map(({ name }) => name).sort(), ["lane 5", "lane 6", "new"]);
+  assertLess(share.lanes!.table.size, 10);
+});
+
+Deno.test("of too many lanes that rest, those with open breakers are given up when it is time, and not within an event", () => {
+  const test = new TestBroker("orders");
+  const { share } = test.broker.state.router.requireStream("orders");
+  const lanes = share.requireLanes();
+  const [most, more] = [100_000, 10];
+  const givenUp: string[] = [];
+  for (let number = 0; number < most + more; number++) {
+    const lane = lanes.table.require(`lane ${number}`);
+    lane.gate = {
+      isLimit: true,
+      isIdle: false,
+      idleAt: test.now + 1e6 + number,
+      room: () => 0,
+      opensAt: () => Infinity,
+      take() {},
+      refund() {},
+      settle() {},
+      explain: () => undefined,
+      giveUp: () => givenUp.push(lane.name),
+    };
+    lanes.place(lane);
+  }
+  assertEquals([givenUp.length, lanes.table.size], [0, most + more]);
+  assertLess(test.broker.tick(test.now), Infinity);
+  assertEquals(givenUp, Array.from({ length: more }, (_, number) => `lane ${number}`));
+  assertEquals(lanes.table.size, most);
+  assertLess(test.now, lanes.nextAt);
+});

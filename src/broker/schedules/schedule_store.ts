@@ -95,7 +95,8 @@ export class ScheduleStore {
 
   #putBack({ share, alarm }: Stream, taken: readonly UnheldRun[]): void {
     for (const run of taken) {
-      share.delay(run, run.dueAt);
+      // The lane may have been forgotten meanwhile.
+      share.delay({ ...run, lane: share.findLane(run.firstId) }, run.dueAt);
       if (run.dueAt > 0) this.#context.clock.hasten(alarm, run.dueAt);
       else this.#context.dispatcher.noteReady(share);
     }

@@ -5,6 +5,9 @@
  */
 
 import { assertEquals, assertLess } from "@std/assert";
+import { LocalEngine } from "../../../src/engine/local_engine.ts";
+import { EngineUse, TestClock } from "../../engine/engine_use.ts";
+import { HesitantLog } from "../../support/broker/hesitant_log.ts";
 import { DAY, entryOf, HOUR, ScheduledBroker, SECOND } from "./scheduled_broker.ts";
 
 Deno.test("messages of schedules count for the limits of their lanes", async () => {
@@ -39,4 +42,29 @@ Deno.test("many schedules that were missed for a year are looked at in many turn
     before = countStored();
   }
   assertEquals(before, count);
+});
+
+Deno.test("a message that was to be replaced is in its own lane when there is no room for the next one", async () => {
+  const clock = new TestClock();
+  const log = new HesitantLog(1e9);
+  const use = new EngineUse(await LocalEngine.open({ log, now: () => clock.now }), { clock });
+  await use.create("reports");
+  const entry = entryOf("a", { lane: "l" });
+  const given = { stream: "reports", entry, everyMs: HOUR, overlap: "replace" } as const;
+  await use.engine.schedules.put("a", given);
+  use.advance(HOUR);
+  await use.fence();
+  assertEquals(await use.look("reports"), ["1×0 ready a"]);
+  log.isHeld = true;
+  use.advance(HOUR);
+  [log.isHeld, log.isPrompt] = [false, true];
+  // The lane has no messages for so long that it is forgotten.
+  use.advance(3 * SECOND);
+  const other = use.publisher("reports");
+  other.sendWished({ text: "x", lane: "m" });
+  log.decide(0);
+  await other.outcomes();
+  const { items } = await use.engine.lanes.list("reports", {});
+  assertEquals(items.map(({ name, ready }) => `${name} ${ready}`).sort(), ["l 1", "m 1"]);
+  assertEquals(await use.engine.cancelMessage("reports", 1), { was: "ready" });
 });

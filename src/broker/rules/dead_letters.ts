@@ -20,6 +20,7 @@ import { LogBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_runs.ts";
 import { STREAMS_MAX } from "../state/router.ts";
 import type { Removal } from "./removal.ts";
+import { groupByFailure } from "../share/pending_ranges.ts";
 import type { Share, UnheldRun } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 import { findFull } from "../stream/stream_limits.ts";
@@ -283,16 +284,15 @@ export class DeadLetters {
    * Writes that messages are delivered no more, although they are no dead letters yet: after a crash they are
    * ready, and have no attempt left. Who waits until they are given up, waits for that.
    */
-  #giveUp({ share: { store, notes }, run, cause, now }: Burial): ReadyRun {
+  #giveUp({ share, run, cause, now }: Burial): ReadyRun {
     const { firstId, count } = run;
+    const { number } = share.store;
     const attempts = cause === "maxDeliveries" ? run.attempts : DELIVERIES_MAX;
-    for (let id = firstId; id < firstId + count; id++) {
-      const failure = notes.failures.get(id) ??
-        addFailure(undefined, { now, reason: "", follower: "" });
-      const number = store.number;
+    const none = addFailure(undefined, { now, reason: "", follower: "" });
+    // A disk that is full has room for few events.
+    for (const { failure = none, ...ids } of groupByFailure({ share, firstId, count })) {
       // Here they stay in no list. This is written behind the attempts, which a failure is not.
-      const details = { firstId: id, count: 1, attempts, dueAt: 0, failure };
-      this.#parts.log.commit({ type: "postponed", number, ...details });
+      this.#parts.log.commit({ type: "postponed", number, ...ids, attempts, dueAt: 0, failure });
     }
     this.#parts.noteLate();
     return { firstId, count, attempts };

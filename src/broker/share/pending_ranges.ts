@@ -75,9 +75,10 @@ export interface EquallyFailed {
   readonly failure: Failure | undefined;
 }
 
-/** Divides deliveries by the failures of their messages. */
-export function groupByFailure({ share, firstId, count }: PendingRun): EquallyFailed[] {
-  const { failures } = share.notes;
+/** Divides consecutive messages by their failures. */
+export function groupByFailure(
+  { share: { notes: { failures } }, firstId, count }: Pick<PendingRun, "share"> & IdRange,
+): EquallyFailed[] {
   if (failures.size === 0) return [{ firstId, count, failure: undefined }];
   const groups: EquallyFailed[] = [];
   for (let id = firstId; id < firstId + count; id++) {

@@ -14,15 +14,25 @@ import { EngineUse, type Following, TestClock } from "../engine_use.ts";
 /** Long, so that there is room for decisions when there is none for it. */
 const TEXT = "one".padEnd(3000, ".");
 
+/** Several messages: they are given up together. */
+const IDS = [1, 2, 3];
+const ALL = [{ firstTag: 1, count: IDS.length }];
+
 const ENDS: readonly (readonly [how: string, (use: EngineUse, follower: Following) => unknown])[] =
   [
-    ["rejected", (_, follower) => follower.reject([1], "bad")],
-    ["failed for the last time", (_, follower) => follower.nack([1])],
-    ["cancelled", (use) => use.engine.cancelMessage("orders", 1, { isDeadLetter: true })],
+    ["rejected", (_, { port }) => port.reject(ALL, "bad", true)],
+    ["failed for the last time", (_, { port }) => port.nack(ALL, { reason: "" }, true)],
+    [
+      "cancelled",
+      (use) =>
+        Promise.all(
+          IDS.map((id) => use.engine.cancelMessage("orders", id, { isDeadLetter: true })),
+        ),
+    ],
   ];
 
 for (const [how, end] of ENDS) {
-  Deno.test(`a message that was ${how} without room among the dead letters is not there again`, async () => {
+  Deno.test(`messages that were ${how} without room among the dead letters are not there again`, async () => {
     const disk = new SimulatedDisk({ seed: 1 });
     const clock = new TestClock();
     let lease = new LeasedDisk(disk);
@@ -33,9 +43,9 @@ for (const [how, end] of ENDS) {
     };
     const use = new EngineUse(await open(), { clock, reopen: open });
     await use.createWith("orders", { maxDeliveries: how.startsWith("failed") ? 1 : 20 });
-    await use.publisher("orders").store(TEXT);
+    await use.publisher("orders").store(...IDS.map(() => TEXT));
     const follower = use.follower("orders");
-    await follower.received(1);
+    await follower.received(IDS.length);
     // There is room for decisions, and for no message.
     disk.capacity = disk.list().reduce((sum, { size }) => sum + size, 0);
     while (await isStored(use)) continue;
@@ -52,7 +62,7 @@ for (const [how, end] of ENDS) {
     use.advance(2000);
     await use.fence();
     const dead = await use.look("orders.dead");
-    assertEquals(dead.map((line) => line.split(" ").at(-1)), [TEXT]);
+    assertEquals(dead.map((line) => line.split(" ").at(-1)), IDS.map(() => TEXT));
     const again = next.sink.messages.filter(({ text }) => text === TEXT);
     assertEquals(again, []);
   });

@@ -140,8 +140,8 @@ export const WORK_BUGS: readonly PlantedBug[] = [
   {
     what: "a message that was cancelled while its place was taken comes back",
     file: "src/broker/coalescing/coalescing.ts",
-    from: "message.isEnded = true;",
-    to: "message.isEnded = false;",
+    from: "message.isEnded = true;\n  };",
+    to: "message.isEnded = false;\n  };",
     found: tests("broker/coalescing/refused_test.ts"),
   },
   {

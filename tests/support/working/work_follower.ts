@@ -1,15 +1,11 @@
-import type {
-  Delivery,
-  EngineFollower,
-  FollowerSink,
-  NackDetails,
-} from "../../../src/broker/engine.ts";
+import type { Delivery, EngineFollower, NackDetails } from "../../../src/broker/engine.ts";
 import { BrokerError, type TagRange } from "../../../protocol.ts";
 import { bindOf, type TestBind } from "../broker/test_broker.ts";
 import { type Connection, NetworkClient } from "./network_client.ts";
 import { readSeen } from "./seen_messages.ts";
 import type { WorkCopy } from "./promises/work_copy.ts";
 import type { WorkLife, WorkParts } from "./work_parts.ts";
+import { SimulatedFollowerSink } from "./follower_sink.ts";
 
 /** How a follower works. */
 export interface WorkHabits {
@@ -78,7 +74,7 @@ export class WorkFollower extends NetworkClient<EngineFollower, WorkLife, WorkPa
 
   protected override open(connection: Connection<EngineFollower, WorkLife>): EngineFollower {
     const { name, bind, ordersKeys, messages, slots } = this.habits;
-    const sink = new WorkFollowerSink(this, connection);
+    const sink = new SimulatedFollowerSink(this, connection);
     const init = { name, bind: bindOf(bind), messages, bytes: 1_000_000, slots, ordersKeys };
     return connection.life.engine.openFollower({ ...init, reportsBegin: true }, sink);
   }
@@ -316,27 +312,4 @@ export class WorkFollower extends NetworkClient<EngineFollower, WorkLife, WorkPa
       });
     }
   }
-}
-
-class WorkFollowerSink implements FollowerSink {
-  readonly isFull = false;
-  readonly #follower: WorkFollower;
-  readonly #connection: Connection<EngineFollower, WorkLife>;
-
-  constructor(follower: WorkFollower, connection: Connection<EngineFollower, WorkLife>) {
-    this.#follower = follower;
-    this.#connection = connection;
-  }
-
-  deliver(delivery: Delivery): void {
-    this.#follower.take(this.#connection, delivery);
-  }
-
-  revoke(ranges: readonly TagRange[]): void {
-    this.#follower.revoke(this.#connection, ranges);
-  }
-
-  noteDeleted(): void {}
-
-  end(): void {}
 }

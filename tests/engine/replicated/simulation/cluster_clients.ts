@@ -10,7 +10,6 @@ import type {
   Delivery,
   EngineFollower,
   EnginePublisher,
-  FollowerSink,
   PublisherSink,
   StoredIn,
 } from "../../../../src/broker/engine.ts";
@@ -22,6 +21,7 @@ import { type Connection, NetworkClient } from "../../../support/working/network
 import type { BrokerLife } from "./cluster_broker.ts";
 import type { LedgerMessage, Seen } from "./cluster_ledger.ts";
 import { STREAMS, type WorldParts } from "./world_parts.ts";
+import { SimulatedFollowerSink } from "../../../support/working/follower_sink.ts";
 
 /** The most batches of a publisher that wait for their outcome. */
 const UNHEARD_MAX = 6;
@@ -215,7 +215,7 @@ export class ClusterFollower extends NetworkClient<EngineFollower, BrokerLife, W
   }
 
   protected override open(connection: ClusterConnection<EngineFollower>): EngineFollower {
-    const sink = new ClusterFollowerSink(this, connection);
+    const sink = new SimulatedFollowerSink(this, connection);
     const credit = { messages: this.#credit, bytes: 100_000 };
     const init = { name: this.name, bind: bindOf(this.#bind), ...credit };
     return connection.life.engine.openFollower(init, sink);
@@ -302,27 +302,4 @@ export class ClusterFollower extends NetworkClient<EngineFollower, BrokerLife, W
       this.receive(connection, () => this.#held = this.#held.filter((held) => !isTaken(held)));
     }
   }
-}
-
-class ClusterFollowerSink implements FollowerSink {
-  readonly isFull = false;
-  readonly #follower: ClusterFollower;
-  readonly #connection: ClusterConnection<EngineFollower>;
-
-  constructor(follower: ClusterFollower, connection: ClusterConnection<EngineFollower>) {
-    this.#follower = follower;
-    this.#connection = connection;
-  }
-
-  deliver(delivery: Delivery): void {
-    this.#follower.take(this.#connection, delivery);
-  }
-
-  revoke(ranges: readonly TagRange[]): void {
-    this.#follower.revoke(this.#connection, ranges);
-  }
-
-  noteDeleted(): void {}
-
-  end(): void {}
 }

@@ -165,14 +165,15 @@ class Churn {
 
 /**
  * What stays, and how much of it at most: the last patterns, in case they come again, and names of
- * streams until it is worth looking which of them are gone; buffers that are used again; each kind of change,
- * for a second; the last events; until when publishers were forgotten, once for the only user.
+ * streams until it is worth looking which of them are gone; buffers that are used again; each kind of change
+ * and the only user, for a second; the last events; until when publishers were forgotten, once for the only user.
  */
 const KEPT: Readonly<Record<string, number>> = {
   "SessionStreams.#numbers": 160,
   "IncomingFrames.#streams": 160,
   "GroupQueue.#spare": 8,
   "SessionLog.#changes": 8,
+  "SessionLog.#spans": 1,
   "PublisherRegistry.#forgotten": 1,
   "EventRing.#events": 1000,
   "objects of Group": 10,

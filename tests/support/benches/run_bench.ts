@@ -32,7 +32,8 @@ export async function runBench(name: string, ...args: string[]): Promise<BenchRu
     ? ["--unstable-npm-lazy-caching", "--config", resolve("peers/deno.json")]
     : [];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", ...flags, resolve(`${name}/main.ts`), ...args],
+    // Quiet: in a fresh checkout, packages are downloaded, and Deno would tell of each.
+    args: ["run", "-A", "--quiet", ...flags, resolve(`${name}/main.ts`), ...args],
     cwd: directory.path,
     // No peer is to be found.
     env: { NO_COLOR: "1", ...isOfPeers && { PATH: directory.path } },

@@ -24,7 +24,9 @@ import { watchForStall } from "../bench/harness/stall.ts";
 import { findQuantile, summarise } from "../bench/harness/statistics.ts";
 import { formatNumber, formatTable } from "../bench/harness/table.ts";
 import { Transfer } from "../bench/harness/transfer.ts";
-import { sendSteadily } from "../bench/work/latency.ts";
+import { readSharedClock, Sleeper } from "../bench/harness/process/monotonic.ts";
+import { countSteady, Schedule } from "../bench/work/steady/schedule.ts";
+import { sendSteadily } from "../bench/work/steady/steady_sender.ts";
 import { startBroker } from "./support/broker/broker.ts";
 import { runBench } from "./support/benches/run_bench.ts";
 
@@ -55,6 +57,37 @@ async function sendNumbers(publisher: PeerPublisher, numbers: readonly number[])
   await publisher.sendBatch(bodies);
 }
 
+Deno.test("a schedule spreads messages evenly, and counts those that are due", () => {
+  const schedule = new Schedule({ rate: 10_000 }, 500);
+  assertEquals([1, 2, 11, 10_001].map((number) => schedule.dueAt(number)), [500, 500.1, 501, 1500]);
+  assertEquals([499.9, 500, 500.05, 501.05].map((now) => schedule.countDue(now)), [0, 1, 1, 11]);
+  const bursts = new Schedule({ rate: 1000, burst: 5 }, 0);
+  assertEquals([1, 5, 6, 11].map((number) => bursts.dueAt(number)), [0, 0, 5, 10]);
+  assertEquals([0, 4.9, 5].map((now) => bursts.countDue(now)), [5, 5, 10]);
+  assertEquals(countSteady({ rate: 1000, burst: 3 }, 0.01), 9);
+  assertEquals(countSteady({ rate: 1 }, 0.01), 1);
+});
+
+Deno.test("the shared clock is the same in another process", async () => {
+  const module = new URL("../bench/harness/process/monotonic.ts", import.meta.url).href;
+  const code = `import { readSharedClock } from "${module}"; console.log(readSharedClock());`;
+  const before = readSharedClock();
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-config", code],
+  }).output();
+  const there = Number(new TextDecoder().decode(stdout));
+  assert(before < there && there < readSharedClock(), `${there} is not after ${before}`);
+});
+
+Deno.test("a sleeper does not wake up before its time", async () => {
+  const sleeper = new Sleeper();
+  for (const ms of [0.05, 0.5, 2, 0, -1]) {
+    const time = performance.now() + ms;
+    await sleeper.until(time);
+    assert(performance.now() >= time - 0.01, `woke up before ${ms} ms`);
+  }
+});
+
 for (
   const [what, account, [left, stored], complaint] of [
     ["a message without a confirm", accountOf({ confirmed: 2 }), [0, 3], "confirmed: 2, not 3"],
@@ -70,6 +103,14 @@ for (
     assertStringIncludes(error.message, complaint);
   });
 }
+
+Deno.test("Account.check() takes the word of another process, if its numbers add up", () => {
+  const account = accountOf({ taken: [] });
+  account.takeAll(3, 6);
+  account.check(0, 3);
+  account.takeAll(0, 1);
+  assertThrows(() => account.check(0, 3), Error, "sum of the numbers taken: 7, not 6");
+});
 
 Deno.test("Account.check() accepts messages in any order", () => {
   accountOf({ taken: [3, 1, 2] }).check(0, 3);

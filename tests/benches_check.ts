@@ -30,16 +30,16 @@ Deno.test("the bench prints where it ran, its tables, and what it accounted for"
 });
 
 Deno.test("the bench of the peers takes SimpleMQ through its works, and leaves nothing behind", async () => {
-  const works = "throughput-100,single-100,awaited,backlog-1m";
+  const works = "throughput-100,single-100,awaited,steady,backlog-1m";
   const peers = "simplemq,simplemq-memory,redis-everysec";
   const { code, stdout, stderr, left } = await runBench(
     ...["peers", "--quick", "--peers", peers, "--works", works],
   );
   assertEquals(code, 0, stderr);
   assertStringIncludes(stdout, "measurements, each confirmed, delivered and acknowledged once");
-  // Two peers do three of the works, one of them does the backlog, and there is a row for each.
-  assertStringIncludes(stdout, " messages in 7 measurements");
-  assertEquals(stdout.match(/^\| SimpleMQ .*\| +flushed /gm)?.length, 5, stdout);
+  // Two peers do four of the works, one of them does the backlog, and there is a row for each.
+  assertStringIncludes(stdout, " messages in 9 measurements");
+  assertEquals(stdout.match(/^\| SimpleMQ .*\| +flushed /gm)?.length, 7, stdout);
   assertStringIncludes(stdout, "the figures mean nothing");
   assert(/left out: there is no program redis-server \(to install it: \S/.test(stdout), stdout);
   assert(/left out: there is no program redis-server \(to install it: \S/.test(stderr), stderr);

@@ -1,7 +1,8 @@
 import { BrokerProcess, type EngineName } from "../harness/broker_process.ts";
 import { BATCHES } from "../harness/sending.ts";
 import { type Pass, transfer } from "../harness/transfer.ts";
-import { measureSteady, type Pace as SteadyPace } from "../work/latency.ts";
+import { measureSteadyHere } from "../work/latency.ts";
+import type { Pace as SteadyPace } from "../work/steady/schedule.ts";
 import { measureThroughput } from "../work/throughput.ts";
 import type { Host } from "../work/work.ts";
 import { makeOpen } from "./client.ts";
@@ -100,6 +101,6 @@ export async function measureLatency(
   const { bodyBytes } = host.shape;
   const seconds = Math.max(pace.seconds, LATENCY_COUNT_MIN / steady.rate);
   const work = { kind: "steady", bodyBytes, seconds, ...steady } as const;
-  const { deliveryMs, flushMs } = await measureSteady(host, work);
+  const { deliveryMs, flushMs } = await measureSteadyHere(host, work);
   return { p50Ms: deliveryMs!.p50, p99Ms: deliveryMs!.p99, flushMs: flushMs!.p50 };
 }

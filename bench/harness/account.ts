@@ -27,6 +27,16 @@ export class Account {
     return this.#takenCount;
   }
 
+  /** The sum of the numbers that have come. */
+  get takenSum(): number {
+    return this.#takenSum;
+  }
+
+  /** How many messages are confirmed. */
+  get confirmedCount(): number {
+    return this.#confirmedCount;
+  }
+
   /** How many copies of messages were sent and have not come yet. */
   get backlog(): number {
     return this.#sentCount * this.#copies - this.#takenCount;
@@ -58,6 +68,12 @@ export class Account {
   take(number: number): void {
     this.#takenCount++;
     this.#takenSum += number;
+  }
+
+  /** Enters messages that have come to another process. */
+  takeAll(count: number, sumOfNumbers: number): void {
+    this.#takenCount += count;
+    this.#takenSum += sumOfNumbers;
   }
 
   /**

@@ -32,6 +32,7 @@ class Row {
 export class LatencyLog {
   readonly #first: number;
   readonly #sentAt = new Row();
+  readonly #late = new Row();
   readonly #untilConfirmed = new Row();
   readonly #untilDelivered = new Row();
 
@@ -43,10 +44,17 @@ export class LatencyLog {
   /**
    * A message is about to be sent. One that this is not called for is not noted at all.
    *
-   * @param at When it was due, if that is not now.
+   * @param dueAt When it was due, if that is not now.
    */
-  sent(number: number, at: number = performance.now()): void {
-    this.#sentAt.set(number - this.#first, at);
+  sent(number: number, dueAt?: number): void {
+    const now = performance.now();
+    this.#sentAt.set(number - this.#first, dueAt ?? now);
+    if (dueAt !== undefined) this.#late.push(now - dueAt);
+  }
+
+  /** A message was sent when it was due by another process, or about to be. */
+  due(number: number, dueAt: number): void {
+    this.#sentAt.set(number - this.#first, dueAt);
   }
 
   /** The confirm of a message is here. */
@@ -57,6 +65,11 @@ export class LatencyLog {
   /** A follower has a message. */
   delivered(number: number): void {
     this.#note(this.#untilDelivered, number);
+  }
+
+  /** From when messages were due to the call. */
+  get late(): Percentiles {
+    return describeTimes(this.#late.values);
   }
 
   /** From the call to the confirm. */

@@ -22,7 +22,7 @@ import { BATCHES } from "../harness/sending.ts";
 import { type Percentiles, summarise } from "../harness/statistics.ts";
 import { formatColumns } from "../harness/table.ts";
 import { compare } from "../tls/comparison.ts";
-import { sendSteadily } from "../work/latency.ts";
+import { sendSteadily } from "../work/steady/steady_sender.ts";
 import { PageBroker } from "./page_broker.ts";
 
 /** How many log in at once, every four seconds, each from an address of its own. */

@@ -3,7 +3,7 @@ import { repeat } from "../harness/frame/main.ts";
 import { runRound } from "../harness/round.ts";
 import { type Percentiles, summarise } from "../harness/statistics.ts";
 import { type Column, formatColumns } from "../harness/table.ts";
-import { sendSteadily } from "../work/latency.ts";
+import { sendSteadily } from "../work/steady/steady_sender.ts";
 import { type ByName, compare, gather, halve } from "./comparison.ts";
 import type { DoorName, Gate, NamedDoor } from "./gate.ts";
 import type { TlsScale } from "./scale.ts";

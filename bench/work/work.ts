@@ -39,7 +39,7 @@ export interface AwaitedWork {
   readonly seconds: number;
 }
 
-/** So many messages per second, evenly, none of them awaited. */
+/** So many messages per second, spread evenly, none of them awaited. */
 export interface SteadyWork {
   readonly kind: "steady";
   readonly bodyBytes: number;
@@ -47,6 +47,8 @@ export interface SteadyWork {
   readonly rate: number;
   /** So many are due at the same time, and sent as one batch, if not each by itself. */
   readonly burst?: number;
+  /** How many publishers take turns, each with a connection of its own; 1 if not set. */
+  readonly publishers?: number;
   /** How long to measure, in seconds. */
   readonly seconds: number;
 }
@@ -94,6 +96,8 @@ export interface Result {
   readonly confirmMs?: Percentiles;
   /** From the call, or from when it was due, to the follower's hands. */
   readonly deliveryMs?: Percentiles;
+  /** From when a message was due to when it was sent: the grain of the sender's sleep. */
+  readonly lateMs?: Percentiles;
   /** What one write and fdatasync took on the same disk, before and after the work. */
   readonly flushMs?: Percentiles;
   /** Seconds to publish the backlog, all of it confirmed. */

@@ -1,7 +1,7 @@
 import { readResidentBytes } from "../../harness/process/process_meter.ts";
 import { BATCHES } from "../../harness/sending.ts";
 import { Transfer } from "../../harness/transfer.ts";
-import { sendSteadily } from "../../work/latency.ts";
+import { sendSteadily } from "../../work/steady/steady_sender.ts";
 import { describePass, measureLatency, measureRate, type ShapedHost, withHost } from "../point.ts";
 import type { Figures, Reading } from "../reading.ts";
 import { SHAPE } from "../shape.ts";

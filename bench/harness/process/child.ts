@@ -78,6 +78,13 @@ export class Child {
     return match;
   }
 
+  /** Writes a line to its standard input. */
+  async tell(line: string): Promise<void> {
+    const writer = this.#process.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(`${line}\n`));
+    writer.releaseLock();
+  }
+
   /** Reads its output to the end. */
   async drain(take: (line: string) => void): Promise<void> {
     for await (const line of this.lines) take(line);

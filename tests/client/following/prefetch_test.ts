@@ -147,9 +147,25 @@ function count(pauses: readonly string[], pause: string): number {
 Deno.test("Caution: a fast loop has a turn now and then, and looks at the time seldom", () => {
   const loop = new Loop().begin();
   const pauses = loop.run(100_000, 0.001);
-  assert(count(pauses, "turn") >= 100_000 / 600 && count(pauses, "turn") <= 100_000 / 500);
+  assert(count(pauses, "turn") >= 90 && count(pauses, "turn") <= 100, "one each millisecond");
   assert(count(pauses, "write") <= 100, "a millisecond passes for each");
   assert(loop.lookCount < 100_000 / 25, `looked ${loop.lookCount} times`);
+});
+
+Deno.test("Caution: the messages between two turns are limited, however fast they are", () => {
+  const pauses = new Loop().begin().run(100_000, 0);
+  assert(count(pauses, "turn") >= 100_000 / 2112 - 1, `${count(pauses, "turn")} turns`);
+});
+
+Deno.test("Caution: a loop that is not so fast has a turn after 512 messages, and after 10 ms", () => {
+  for (const [workMs, most] of [[0.004, 512 + 64], [0.1, 100 + 32]] as const) {
+    const pauses = new Loop().begin().run(10_000, workMs);
+    let since = 0;
+    for (const pause of pauses) {
+      since = pause === "turn" ? 0 : since + 1;
+      assert(since <= most, `${since} messages of ${workMs} ms without a turn`);
+    }
+  }
 });
 
 Deno.test("Caution: what takes longer than a millisecond leaves at once, and turns come", () => {
@@ -174,8 +190,8 @@ Deno.test("Caution: new connections, and messages that have lost their follower,
   assertEquals(count(loop.run(60, 0.001), "none"), 0);
   loop.begin();
   loop.caution.alarm();
-  const careful = loop.run(576, 0.001);
-  assertEquals(count(careful.slice(0, 544), "none"), 0, "more than a turn can have");
+  const careful = loop.run(2112, 0.001);
+  assertEquals(count(careful.slice(0, 2080), "none"), 0, "more than a turn can have");
   assert(count(loop.run(1000, 0.001), "none") > 900, "then it goes at full speed again");
 });
 

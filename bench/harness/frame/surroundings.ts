@@ -4,8 +4,18 @@ import { cpus, release, totalmem, type } from "node:os";
 /** A fact about where a bench has run: figures mean nothing without it. */
 export type Fact = readonly [what: string, value: string];
 
-/** Describes the machine, the versions and the durability of the brokers. */
-export function describeSurroundings(brokers: readonly BrokerInfo[]): readonly Fact[] {
+/** How most benches do it. */
+const PROCESSES = "one is the broker; publisher and follower are in another, over loopback TCP";
+
+/**
+ * Describes the machine, the versions and the durability of the brokers.
+ *
+ * @param processes Which processes there are.
+ */
+export function describeSurroundings(
+  brokers: readonly BrokerInfo[],
+  processes: string = PROCESSES,
+): readonly Fact[] {
   const cores = cpus();
   return [
     ...brokers.map(({ version, engine, durability }): Fact => {
@@ -14,7 +24,7 @@ export function describeSurroundings(brokers: readonly BrokerInfo[]): readonly F
     ["Deno", `${Deno.version.deno}, V8 ${Deno.version.v8}`],
     ["Machine", `${cores.length} × ${cores[0]?.model ?? "unknown processor"}, ${formatMemory()}`],
     ["System", `${type()} ${release()}, ${Deno.build.arch}`],
-    ["Processes", "one is the broker; publisher and follower are in another, over loopback TCP"],
+    ["Processes", processes],
     ["Date", new Date().toISOString().slice(0, 10)],
   ];
 }

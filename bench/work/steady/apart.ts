@@ -1,15 +1,10 @@
 import { Account } from "../../harness/account.ts";
-import { Child } from "../../harness/process/child.ts";
-import { readSharedClock } from "../../harness/process/monotonic.ts";
-import { Tail } from "../../harness/process/tail.ts";
 import type { Host, Result, SteadyWork } from "../work.ts";
-import type { Followed, Published, Side, SidePlan } from "./side.ts";
+import type { Followed, Published, SidePlan } from "./side.ts";
+import { TimedProgram } from "./timed_program.ts";
 
 /** The program of either side. */
-const PROGRAM = new URL("./side.ts", import.meta.url);
-
-/** The first message is due so long after both sides are ready, in milliseconds: both must know when. */
-const LEAD_MS = 200;
+const SIDE = new URL("./side.ts", import.meta.url);
 
 let streamCount = 0;
 
@@ -19,7 +14,7 @@ let streamCount = 0;
  * @throws {Error} If a side fails, or not everything is accounted for.
  */
 export async function measureApart(
-  host: Host,
+  host: Pick<Host, "open" | "clientUrl" | "port" | "config">,
   work: SteadyWork,
   { count, warmUpCount }: { readonly count: number; readonly warmUpCount: number },
 ): Promise<Result> {
@@ -27,15 +22,14 @@ export async function measureApart(
   await using client = await host.open("publishing");
   await client.createStream(stream);
   const { clientUrl, port, config } = host;
-  const plan = { clientUrl, port, stream, work, count, warmUpCount };
-  await using following = await startSide({ ...plan, side: "following" }, config);
-  await using publishing = await startSide({ ...plan, side: "publishing" }, config);
-  const begin = String(readSharedClock() + LEAD_MS);
-  await Promise.all([following.tell(begin), publishing.tell(begin)]);
-  const [published, followed]: [Published, Followed] = await Promise.all([
-    publishing.readResult<Published>(),
-    following.readResult<Followed>(),
-  ]);
+  const start = async (side: SidePlan["side"]) => {
+    const plan: SidePlan = { side, clientUrl, port, stream, work, count, warmUpCount };
+    return await TimedProgram.start(SIDE, plan, config);
+  };
+  await using following = await start("following");
+  await using publishing = await start("publishing");
+  const found = await TimedProgram.run(publishing, following);
+  const [published, followed] = found as [Published, Followed];
   const account = new Account();
   account.send(count);
   account.confirm(published.confirmedCount);
@@ -44,56 +38,4 @@ export async function measureApart(
   await client.deleteStream(stream);
   const { confirmMs, lateMs } = published;
   return { count, confirmMs, deliveryMs: followed.deliveryMs, lateMs };
-}
-
-/** Starts a side, and waits until it is ready. */
-async function startSide(plan: SidePlan, config: string | undefined): Promise<RunningSide> {
-  const side = new RunningSide(plan, config);
-  try {
-    await side.waitUntilReady();
-    return side;
-  } catch (error) {
-    await side[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-/** A side at work. */
-class RunningSide implements AsyncDisposable {
-  readonly #side: Side;
-  readonly #said = new Tail();
-  readonly #child: Child;
-
-  constructor(plan: SidePlan, config: string | undefined) {
-    this.#side = plan.side;
-    this.#child = new Child({
-      program: PROGRAM,
-      args: [JSON.stringify(plan)],
-      flags: ["--quiet", ...(config === undefined ? [] : ["--config", config])],
-      output: "stdout",
-      onOther: (text) => this.#said.add(text),
-    });
-  }
-
-  async waitUntilReady(): Promise<void> {
-    await this.#read();
-  }
-
-  async tell(line: string): Promise<void> {
-    await this.#child.tell(line);
-  }
-
-  async readResult<T>(): Promise<T> {
-    return JSON.parse(await this.#read());
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#child.stop("SIGKILL");
-  }
-
-  async #read(): Promise<string> {
-    const { done, value } = await this.#child.lines.next();
-    if (!done) return value;
-    throw new Error(`The ${this.#side} process has failed: ${this.#said}`);
-  }
 }

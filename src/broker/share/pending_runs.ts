@@ -44,6 +44,8 @@ export class PendingRuns {
 
   /** Finds the part of a range of tags, in whole runs: those at its ends are cut. Perhaps takes it out. */
   cutOut(firstTag: number, count: number, isTaken: boolean): PendingRun[] {
+    // A cut in the midst of a run would make a run without deliveries.
+    if (count === 0) return [];
     const endTag = firstTag + count;
     const found: PendingRun[] = [];
     this.#all = undefined;

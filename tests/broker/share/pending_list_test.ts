@@ -64,6 +64,14 @@ Deno.test("PendingList.take() takes a run from its middle and leaves both ends",
   assertEquals(show(list.runs), ["1+3@101", "7+4@107"]);
 });
 
+Deno.test("PendingList finds and takes nothing of an empty range, wherever it is", () => {
+  for (const tag of [1, 2, 4, 5, 9, 10]) {
+    const list = listOf(4, 5);
+    assertEquals([list.take(tag, 0), list.find(tag, 0)], [[], []]);
+    assertEquals([show(list.runs), list.count], [["1+4@101", "5+5@105"], 9]);
+  }
+});
+
 Deno.test("PendingList.take() takes over the borders of runs", () => {
   const list = listOf(4, 1, 4);
   assertEquals(show(list.take(3, 5)), ["3+2@103", "5+1@105", "6+2@106"]);

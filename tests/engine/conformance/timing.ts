@@ -144,6 +144,23 @@ expiryTests.add(
 );
 
 expiryTests.add(
+  "nothing is taken back if only the oldest of what a follower has fetched is overdue",
+  async (use) => {
+    await use.create("orders");
+    const wishes = [{ text: "a", ttlMs: 1000 }, { text: "b" }, { text: "c" }];
+    await use.publisher("orders").storeWished(...wishes);
+    const follower = use.follower("orders", { messages: 3 });
+    await follower.received(3);
+    use.advance(1000);
+    assertEquals(await use.pel("follower"), ["orders:1", "orders:2", "orders:3"]);
+    // An empty range would end the session of a client.
+    assertEquals(follower.sink.revoked, []);
+    await follower.ack(1, 2, 3);
+    assertEquals(await use.look("orders"), []);
+  },
+);
+
+expiryTests.add(
   "what a follower holds may be finished; if it comes back, its time is over",
   async (use) => {
     await use.create("orders");

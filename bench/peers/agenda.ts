@@ -27,16 +27,35 @@ export const DURABLE: readonly string[] = [
   "redis-everysec",
   "redis-always",
   "bullmq",
+  "bullmq-postgres",
+  "pg-boss",
+  "graphile-worker",
   "jetstream-file",
-  "rabbitmq-durable",
+  "jetstream-always",
+  "rabbitmq-classic",
+  "rabbitmq-quorum",
   "beanstalkd-binlog",
 ];
 
 /** One level of durability of each product, where another one would show the same. */
-const ONE_LEVEL = DURABLE.filter((name) => name !== "redis-always");
+const ONE_LEVEL = DURABLE.filter((name) => !["redis-always", "jetstream-always"].includes(name));
+
+/** The peers whose idle connections are measured: those of the others are to a server of theirs. */
+const CONNECTED = ["simplemq", "redis-everysec", "jetstream-file"]
+  .concat("rabbitmq-classic", "beanstalkd-binlog");
+
+/** The peers that have one message in many streams without a worker for each. */
+const FANNING = ["simplemq", "redis-everysec", "jetstream-file", "rabbitmq-classic"]
+  .concat("beanstalkd-binlog");
+
+/** The peers that take ten million messages in minutes. */
+const LARGE = ["simplemq", "redis-everysec"];
 
 /** The peers whose clients have a plain call that need not be awaited. */
 const POSTING = ["simplemq", "simplemq-memory"];
+
+/** The steady rates, in messages a second. */
+const RATES = [1_000, 10_000];
 
 /** How much is done. */
 interface Measure {
@@ -120,17 +139,22 @@ function listLoads(pair: ThroughputWork, { seconds, streams }: Measure): AgendaE
       id: "fan-out",
       title: `Fan-out, 100 B, each message to ${streams} streams`,
       work: { kind: "fan-out", bodyBytes: 100, streams, seconds },
+      peers: FANNING,
+      isOnce: true,
     },
     {
       id: "awaited",
       title: "Latency, 100 B, the next message is sent when this one is confirmed",
       work: { kind: "awaited", bodyBytes: 100, seconds },
     },
-    {
-      id: "steady",
-      title: "Latency, 100 B, 10,000 messages a second, in bunches every 2 to 3 ms",
-      work: { kind: "steady", bodyBytes: 100, rate: 10_000, seconds },
-    },
+    ...RATES.map((rate): AgendaEntry => {
+      const count = rate.toLocaleString("en-US");
+      return {
+        id: `steady-${rate / 1000}k`,
+        title: `Latency, 100 B, ${count} messages a second, spread evenly`,
+        work: { kind: "steady", bodyBytes: 100, rate, seconds },
+      };
+    }),
   ];
 }
 
@@ -151,15 +175,14 @@ function listStocks(
       id: "backlog-10m",
       title: `Backlog of ${long.toLocaleString("en-US")} messages of 100 B`,
       work: { kind: "backlog", bodyBytes: 100, count: long },
-      peers: ["simplemq", "redis-everysec"],
+      peers: LARGE,
       isOnce: true,
     },
     {
       id: "idle",
       title: `${connections.toLocaleString("en-US")} idle connections, and a busy pair beside them`,
       work: { kind: "idle", connections, busy: pair },
-      // The server of BullMQ is Redis.
-      peers: ONE_LEVEL.filter((name) => name !== "bullmq"),
+      peers: CONNECTED,
       isOnce: true,
     },
   ];

@@ -1,9 +1,11 @@
 import { bareProgram } from "./bare/peer.ts";
 import { beanstalkdBinlog, beanstalkdMemory } from "./beanstalkd/peer.ts";
-import { bullmq } from "./bullmq/peer.ts";
-import { jetstreamFile, jetstreamMemory } from "./jetstream/peer.ts";
+import { bullmq, bullmqPostgres } from "./bullmq/peer.ts";
+import { graphileWorker } from "./graphile_worker/peer.ts";
+import { jetstreamAlways, jetstreamFile, jetstreamMemory } from "./jetstream/peer.ts";
 import type { Peer } from "./peer.ts";
-import { rabbitmqDurable, rabbitmqTransient } from "./rabbitmq/peer.ts";
+import { pgBoss } from "./pg_boss/peer.ts";
+import { rabbitmqClassic, rabbitmqQuorum } from "./rabbitmq/peer.ts";
 import { redisAlways, redisEverySecond, redisMemory } from "./redis/peer.ts";
 import { simplemqJournal, simplemqMemory } from "./simplemq/peer.ts";
 
@@ -15,10 +17,14 @@ export const CATALOGUE: readonly Peer[] = [
   redisAlways,
   redisMemory,
   bullmq,
+  bullmqPostgres,
+  pgBoss,
+  graphileWorker,
   jetstreamFile,
+  jetstreamAlways,
   jetstreamMemory,
-  rabbitmqDurable,
-  rabbitmqTransient,
+  rabbitmqClassic,
+  rabbitmqQuorum,
   beanstalkdBinlog,
   beanstalkdMemory,
   bareProgram,

@@ -1,6 +1,7 @@
 import { Arguments } from "../harness/frame/arguments.ts";
 import { type AgendaEntry, doesWork, makeAgenda } from "./agenda.ts";
 import type { Peer } from "./peer.ts";
+import type { SupplyPlan } from "./servers/supply.ts";
 
 /** What to measure, as the arguments say. */
 export interface Choice {
@@ -12,15 +13,20 @@ export interface Choice {
   readonly agenda: readonly AgendaEntry[];
   /** The directory that gets the results. */
   readonly output: string;
+  /** Where the servers come from. */
+  readonly supply: SupplyPlan;
   /** The results of a run, if nothing is to be measured. */
   readonly from: string | undefined;
 }
 
 /** Rounds, unless told otherwise. */
-const ROUNDS = { full: 5, quick: 1 };
+const ROUNDS = { full: 3, quick: 1 };
 
 /** Where the results go, unless told otherwise. */
 const OUTPUT = "bench/results/peers";
+
+/** Debian's suite that servers are taken from, unless told otherwise. */
+const SUITE = "forky";
 
 /**
  * Reads the arguments.
@@ -29,7 +35,10 @@ const OUTPUT = "bench/results/peers";
  * @throws {RangeError} If an argument is not known, or its value is not allowed.
  */
 export function readChoice(args: readonly string[], catalogue: readonly Peer[]): Choice {
-  const flags = new Arguments(args, ["rounds", "peers", "works", "output", "from"], ["quick"]);
+  const flags = new Arguments(args, ["rounds", "peers", "works", "output", "from", "servers", "suite"], [
+    "quick",
+    "without-servers",
+  ]);
   const isQuick = flags.has("quick");
   const peers = flags.readSome("peers", catalogue, ({ name }) => name);
   const agenda = flags.readSome("works", makeAgenda(isQuick), ({ id }) => id);
@@ -46,6 +55,16 @@ export function readChoice(args: readonly string[], catalogue: readonly Peer[]):
     peers,
     agenda,
     output: flags.readPath("output") ?? OUTPUT,
+    supply: readSupply(flags),
     from: flags.readPath("from"),
+  };
+}
+
+function readSupply(flags: Arguments): SupplyPlan {
+  const folder = flags.readPath("servers");
+  return {
+    ...(folder !== undefined && { folder }),
+    suite: flags.readPath("suite") ?? SUITE,
+    isOff: flags.has("without-servers"),
   };
 }

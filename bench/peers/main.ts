@@ -26,9 +26,9 @@ import {
   type Measurement,
   readFindings,
 } from "./report/findings.ts";
-import { extendPath } from "./program.ts";
 import { formatReport } from "./report/report.ts";
 import { measureRounds } from "./rounds.ts";
+import { Supply } from "./servers/supply.ts";
 
 /** Draws the charts; loaded only when needed, as its packages are large. */
 const CHARTS = new URL("./charts.ts", import.meta.url).href;
@@ -37,8 +37,10 @@ const CHARTS = new URL("./charts.ts", import.meta.url).href;
 const UNFINISHED = "peers.unfinished.json";
 
 /** Measures; the figures are written after each work, as a run takes hours. */
-async function measure({ peers, agenda, rounds, isQuick, output }: Choice): Promise<Findings> {
-  const { present, known, absent } = await callPeers(peers);
+async function measure(choice: Choice): Promise<Findings> {
+  const { peers, agenda, rounds, isQuick, output } = choice;
+  await using supply = await Supply.open(choice.supply, peers);
+  const { present, known, absent } = await callPeers(peers, supply);
   for (const peer of absent) tell(describeAbsent(peer));
   if (present.length === 0) throw new Error("No peer is left to measure");
   const facts = await describeRun(known);
@@ -52,7 +54,8 @@ async function measure({ peers, agenda, rounds, isQuick, output }: Choice): Prom
     measurements,
   });
   // Servers write below the directory that the bench is started in, so that the disk can be chosen.
-  const plan = { rounds, peers: present, agenda, parent: Deno.cwd() };
+  const { servers } = supply;
+  const plan = { rounds, peers: present, agenda, parent: Deno.cwd(), servers };
   for await (const measurement of measureRounds(plan)) {
     measurements.push(measurement);
     if (!isQuick) await write(output, UNFINISHED, toJson(report()));
@@ -90,7 +93,6 @@ async function run(choice: Choice): Promise<void> {
 
 if (import.meta.main) {
   await runMain(async () => {
-    extendPath();
     await run(readChoice(Deno.args, CATALOGUE));
   });
 }

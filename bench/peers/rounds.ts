@@ -5,7 +5,9 @@ import { visit } from "../work/visit.ts";
 import { type AgendaEntry, doesWork } from "./agenda.ts";
 import type { Measurement } from "./report/findings.ts";
 import type { Peer } from "./peer.ts";
+import type { Chroot } from "./servers/chroot.ts";
 import { formatResult } from "./report/result.ts";
+import { RestartableServer } from "./servers/restartable_server.ts";
 
 /** Names the packages of the clients. */
 const CONFIG = fileURLToPath(new URL("./deno.json", import.meta.url));
@@ -17,6 +19,8 @@ export interface RoundsPlan {
   readonly agenda: readonly AgendaEntry[];
   /** Where servers get their directories. */
   readonly parent: string;
+  /** Runs the servers of those peers that need it. */
+  readonly servers: Chroot | undefined;
 }
 
 /**
@@ -24,12 +28,12 @@ export interface RoundsPlan {
  * visited in turn, so that what disturbs one disturbs all, and each time another one comes first.
  */
 export async function* measureRounds(
-  { rounds, peers, agenda, parent }: RoundsPlan,
+  { rounds, peers, agenda, parent, servers }: RoundsPlan,
 ): AsyncGenerator<Measurement> {
   for (let round = 1; round <= rounds; round++) {
     for (const peer of rotate(peers, round - 1)) {
       for (const entries of planVisits(peer, agenda, round)) {
-        for await (const { work, result } of visitPeer(peer, entries, parent)) {
+        for await (const { work, result } of visitPeer({ peer, entries, parent, servers })) {
           tell(`round ${round} of ${rounds}: ${peer.title}: ${work}: ${formatResult(result)}`);
           yield { round, peer: peer.name, work, result };
         }
@@ -55,20 +59,24 @@ function planVisits(
   return [repeated, ...once.map((entry) => [entry])].filter(({ length }) => length > 0);
 }
 
+/** A visit to a peer. */
+interface VisitedPeer extends Pick<RoundsPlan, "parent" | "servers"> {
+  readonly peer: Peer;
+  readonly entries: readonly AgendaEntry[];
+}
+
 async function* visitPeer(
-  peer: Peer,
-  entries: readonly AgendaEntry[],
-  parent: string,
+  { peer, entries, parent, servers }: VisitedPeer,
 ): AsyncGenerator<Pick<Measurement, "work" | "result">> {
   let done = 0;
   try {
     await using workspace = await makeWorkspace(parent);
     const { directory } = workspace;
-    await using server = await peer.start(directory);
+    await using server = await RestartableServer.start(() => peer.start(directory, servers!));
     const { port, pid } = server;
     const works = entries.map(({ work }) => work);
     const plan = { clientUrl: peer.client.href, config: CONFIG, port, pid, directory, works };
-    for await (const result of visit(plan)) yield { work: entries[done++]!.id, result };
+    for await (const result of visit(plan, [], () => server.restart())) yield { work: entries[done++]!.id, result };
   } catch (cause) {
     const work = entries[done]?.id ?? "the end of the visit";
     throw new Error(`${peer.title} has failed in ${work}`, { cause });

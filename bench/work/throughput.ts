@@ -1,3 +1,4 @@
+import { CpuMeter, type CpuTimes } from "../harness/process/cpu_meter.ts";
 import { BATCHES, PIPELINED, type Way } from "../harness/sending.ts";
 import { type Pass, transfer, type TransferPlan } from "../harness/transfer.ts";
 import type { FanOutWork, Host, Result, ThroughputWork } from "./work.ts";
@@ -33,16 +34,22 @@ async function repeat(
   plan: TransferPlan,
   way: Way,
   seconds: number,
-): Promise<Pass> {
+): Promise<MeteredPass> {
   let count = Math.max(1, Math.round(FIRST_COUNT / (plan.streams ?? 1)));
+  const meter = new CpuMeter(host.pid);
   for (let isWarm = false;; isWarm = true) {
+    meter.start();
     const pass = await transfer(host.open, { ...plan, way, count });
+    meter.stop();
     const wanted = Math.max(1, Math.round(pass.rate * seconds));
-    if (isWarm && count >= wanted * TIME_SHARE_MIN) return pass;
+    if (isWarm && count >= wanted * TIME_SHARE_MIN) return { ...pass, cpu: meter.taken };
     count = Math.min(wanted, count * GROWTH_MAX);
   }
 }
 
-function describe({ count, rate }: Pass): Result {
-  return { count, rate };
+/** A pass, and the processor time that it took. */
+type MeteredPass = Pass & { readonly cpu: CpuTimes | undefined };
+
+function describe({ count, rate, cpu }: MeteredPass): Result {
+  return { count, rate, ...(cpu !== undefined && { cpu }) };
 }

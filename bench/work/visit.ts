@@ -12,29 +12,34 @@
 import { runMain } from "../harness/frame/main.ts";
 import type { OpenClient } from "../harness/peer_client.ts";
 import { print } from "../harness/print.ts";
-import { Child } from "../harness/process/child.ts";
+import { Child, readLines } from "../harness/process/child.ts";
 import { Tail } from "../harness/process/tail.ts";
 import { measureBacklog } from "./backlog.ts";
 import { measureIdle } from "./idle.ts";
 import { measureAwaited, measureSteady } from "./latency.ts";
 import { measureFanOut, measureThroughput } from "./throughput.ts";
-import type { Host, Result, Work } from "./work.ts";
+import type { Host, Restart, Result, Work } from "./work.ts";
 
 /** What a visit is told. */
-export interface VisitPlan extends Omit<Host, "open"> {
+export interface VisitPlan extends Omit<Host, "open" | "restart"> {
   /** What to do, one after the other. */
   readonly works: readonly Work[];
 }
+
+/** The line with which a visit asks for the peer to be started again; the answer is a line too. */
+const RESTART = "restart";
 
 /**
  * Visits a peer; gives the result of each work as soon as it is done.
  *
  * @param flags More flags for Deno.
+ * @param restart Starts the peer again; only where a work needs it.
  * @throws {Error} If a work fails; the last output of the visit is part of the message.
  */
 export async function* visit(
   plan: VisitPlan,
   flags: readonly string[] = [],
+  restart?: () => Promise<Restart>,
 ): AsyncGenerator<Result> {
   const said = new Tail();
   const child = new Child({
@@ -48,6 +53,10 @@ export async function* visit(
   let done = 0;
   try {
     for await (const line of child.lines) {
+      if (line === RESTART) {
+        await child.tell(JSON.stringify(await restart!()));
+        continue;
+      }
       if (done++ === plan.works.length) throw new Error(`A visit has an unknown result: ${line}`);
       yield JSON.parse(line);
     }
@@ -79,8 +88,20 @@ async function perform(host: Host, work: Work): Promise<Result> {
 async function main(): Promise<void> {
   const { works, ...address }: VisitPlan = JSON.parse(Deno.args[0] ?? "");
   const { openClient }: { openClient: OpenClient } = await import(address.clientUrl);
-  const open = () => openClient(address.port);
-  for (const work of works) print(JSON.stringify(await perform({ ...address, open }, work)));
+  let { port, pid } = address;
+  let answers: AsyncGenerator<string, undefined> | undefined;
+  const restart = async () => {
+    print(RESTART);
+    answers ??= readLines(Deno.stdin.readable);
+    const { value = "" } = await answers.next();
+    const found: Restart = JSON.parse(value);
+    ({ port, pid } = found);
+    return found;
+  };
+  const open = () => openClient(port);
+  for (const work of works) {
+    print(JSON.stringify(await perform({ ...address, port, pid, open, restart }, work)));
+  }
 }
 
 if (import.meta.main) await runMain(main, "visit");

@@ -1,4 +1,5 @@
 import type { Open } from "../harness/peer_client.ts";
+import type { CpuTimes } from "../harness/process/cpu_meter.ts";
 import type { Percentiles } from "../harness/statistics.ts";
 
 /** So long a broker is left alone before its memory is read, in milliseconds. */
@@ -15,6 +16,16 @@ export interface Host {
   /** The configuration of Deno that names the packages of the module, if not that of the repository. */
   readonly config?: string;
   readonly open: Open;
+  /** Stops it, and starts it again with the same directory, where that can be done. */
+  readonly restart?: () => Promise<Restart>;
+}
+
+/** Where a broker can be found after it was started again. */
+export interface Restart {
+  readonly port: number;
+  readonly pid: number;
+  /** When it was started, in milliseconds since 1970. */
+  readonly startedAt: number;
 }
 
 /** Publish, confirm, deliver and acknowledge, as fast as it goes. */
@@ -53,7 +64,7 @@ export interface SteadyWork {
   readonly seconds: number;
 }
 
-/** Publish everything, look at the memory, then follow until all is gone. */
+/** Publish everything, look at the memory, start the broker again, and follow some of it. */
 export interface BacklogWork {
   readonly kind: "backlog";
   readonly bodyBytes: number;
@@ -92,6 +103,8 @@ export interface Result {
   readonly count: number;
   /** Messages per second: published, confirmed, delivered and acknowledged. */
   readonly rate?: number;
+  /** Processor time of all its messages together. */
+  readonly cpu?: CpuTimes;
   /** From the call, or from when it was due, to the confirm. */
   readonly confirmMs?: Percentiles;
   /** From the call, or from when it was due, to the follower's hands. */
@@ -102,9 +115,9 @@ export interface Result {
   readonly flushMs?: Percentiles;
   /** Seconds to publish the backlog, all of it confirmed. */
   readonly fillSeconds?: number;
-  /** Seconds to deliver and acknowledge the backlog. */
-  readonly drainSeconds?: number;
-  /** Memory of the broker's process with the backlog in it. */
+  /** Seconds from the start of the broker until a follower has the first message of its backlog. */
+  readonly startSeconds?: number;
+  /** Memory of the broker's processes with the backlog in it. */
   readonly backlogBytes?: number;
   /** Memory of the broker's process for each idle connection. */
   readonly connectionBytes?: number;

@@ -1,8 +1,8 @@
-import { readCpuSeconds } from "./process_meter.ts";
+import { readTreeCpuSeconds } from "./process_meter.ts";
 
 /** Seconds of processor time. */
 export interface CpuTimes {
-  /** Of the broker's process. */
+  /** Of the broker's process, and of those below it. */
   readonly broker: number;
   /** Of this process. */
   readonly clients: number;
@@ -35,8 +35,8 @@ export class CpuMeter {
   }
 
   #read(): CpuTimes | undefined {
-    const broker = readCpuSeconds(this.#brokerPid);
-    const clients = readCpuSeconds(Deno.pid);
+    const broker = readTreeCpuSeconds(this.#brokerPid);
+    const clients = readTreeCpuSeconds(Deno.pid);
     return broker === undefined || clients === undefined ? undefined : { broker, clients };
   }
 }

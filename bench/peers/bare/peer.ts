@@ -1,5 +1,5 @@
 import type { Peer } from "../peer.ts";
-import { findFreePort, ServerProcess } from "../server_process.ts";
+import { findFreePort, ServerProcess } from "../servers/server_process.ts";
 
 /**
  * A bare program that only receives bytes, writes and flushes them in groups, and sends them on: what a

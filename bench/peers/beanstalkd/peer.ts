@@ -1,12 +1,13 @@
 import type { Peer, PeerServer } from "../peer.ts";
 import { HOSTNAME } from "../../harness/broker_process.ts";
-import { findFreePort, ServerProcess } from "../server_process.ts";
+import { type Chroot, INSIDE } from "../servers/chroot.ts";
+import { findFreePort } from "../servers/server_process.ts";
 
 const client = new URL("./client.ts", import.meta.url);
 
-const program = "beanstalkd";
+const PROGRAM = "beanstalkd";
 
-const install = "apt install beanstalkd";
+const packages = [PROGRAM];
 
 /** The longest body that it takes. */
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -16,8 +17,7 @@ export const beanstalkdBinlog: Peer = {
   name: "beanstalkd-binlog",
   title: "beanstalkd, binlog",
   durability: "in the page cache; flushed with fsync every 50 ms at most",
-  program,
-  install,
+  packages,
   settings: [
     "Started with `-b` for a binlog; `-f`, the time between two calls of fsync, is left at 50 ms, and `-s`, the size of a binlog file, at 10 MiB.",
     "`-z` allows bodies of 1 MiB, above the 64 KiB that it takes by itself.",
@@ -29,10 +29,9 @@ export const beanstalkdBinlog: Peer = {
   ],
   client,
   readVersion,
-  start: async (directory) => {
-    const binlog = `${directory}/binlog`;
-    await Deno.mkdir(binlog);
-    return await start(directory, ["-b", binlog]);
+  start: async (directory, servers) => {
+    await Deno.mkdir(`${directory}/binlog`, { recursive: true });
+    return await start(directory, servers, ["-b", `${INSIDE}/binlog`]);
   },
 };
 
@@ -41,29 +40,24 @@ export const beanstalkdMemory: Peer = {
   name: "beanstalkd-memory",
   title: "beanstalkd, memory",
   durability: "nothing",
-  program,
-  install,
+  packages,
   settings: ["Started without `-b`; everything else as above."],
   client,
   readVersion,
-  start: (directory) => start(directory, []),
+  start: (directory, servers) => start(directory, servers, []),
 };
 
-async function readVersion(): Promise<string> {
-  const { stdout } = await new Deno.Command(program, { args: ["-v"] }).output();
-  return new TextDecoder().decode(stdout).trim().replace(/^beanstalkd /, "");
+async function readVersion(servers: Chroot): Promise<string> {
+  return await servers.readVersion(PROGRAM, ["-v"]);
 }
 
 async function start(
   directory: string,
+  servers: Chroot,
   args: readonly string[],
 ): Promise<PeerServer> {
   const port = findFreePort();
   const address = ["-l", HOSTNAME, "-p", String(port)];
-  return await ServerProcess.start({
-    program,
-    args: [...address, "-z", String(BODY_BYTES_MAX), ...args],
-    port,
-    directory,
-  });
+  const all = [...address, "-z", String(BODY_BYTES_MAX), ...args];
+  return await servers.start({ program: PROGRAM, args: all, port, directory });
 }

@@ -1,22 +1,18 @@
-import { Worker } from "bullmq";
-import type { Redis } from "ioredis";
 import type { PeerFollower } from "../../harness/peer_client.ts";
-import { decodeBody, type JobData } from "./job_data.ts";
+import { decodeBody, type JobData } from "../json_body.ts";
+import type { BullStore, BullWorker } from "./store.ts";
 
-/** So many jobs a worker has in hand at a time. */
-const CONCURRENCY = 256;
-
-/** The same where there are many workers. */
+/** So many jobs a worker has in hand at a time where there are many workers. */
 const CONCURRENCY_OF_MANY = 4;
 
 /** A follower with a worker for each queue. */
 export class BullFollower implements PeerFollower {
-  readonly #workers: readonly Worker<JobData>[];
+  readonly #workers: readonly BullWorker[];
   readonly #stopped = Promise.withResolvers<void>();
   #take: (body: Uint8Array) => void = () => {};
 
-  private constructor(redis: Redis, streams: readonly string[]) {
-    const concurrency = streams.length > 1 ? CONCURRENCY_OF_MANY : CONCURRENCY;
+  private constructor(store: BullStore, streams: readonly string[]) {
+    const concurrency = streams.length > 1 ? CONCURRENCY_OF_MANY : store.concurrency;
     const fail = (error: unknown) => this.#stopped.reject(error);
     // Where nobody follows, nobody needs to know.
     this.#stopped.promise.catch(() => {});
@@ -29,14 +25,13 @@ export class BullFollower implements PeerFollower {
         }
         return Promise.resolve();
       };
-      return new Worker<JobData>(stream, work, { connection: redis, concurrency, autorun: false })
-        .on("error", fail);
+      return store.openWorker(stream, work, concurrency, fail);
     });
   }
 
   /** Makes a follower; its workers are ready, and do not work yet. */
-  static async open(redis: Redis, streams: readonly string[]): Promise<BullFollower> {
-    const follower = new BullFollower(redis, streams);
+  static async open(store: BullStore, streams: readonly string[]): Promise<BullFollower> {
+    const follower = new BullFollower(store, streams);
     await Promise.all(follower.#workers.map((worker) => worker.waitUntilReady()));
     return follower;
   }

@@ -1,14 +1,20 @@
-import metadata from "bullmq/package.json" with { type: "json" };
+import { readPackageVersion } from "../packages.ts";
 import type { Peer } from "../peer.ts";
-import { describeServer, INSTALL, PROGRAM, readRedisVersion, startRedis } from "../redis/server.ts";
+import {
+  POSTGRES_DURABILITY,
+  POSTGRES_PACKAGES,
+  POSTGRES_SETTINGS,
+  readPostgresVersion,
+  startPostgres,
+} from "../postgres/server.ts";
+import { describeServer, readRedisVersion, REDIS_PACKAGES, startRedis } from "../redis/server.ts";
 
 /** BullMQ, a job queue in Redis, with Redis as its documentation advises for production. */
 export const bullmq: Peer = {
   name: "bullmq",
-  title: "BullMQ",
+  title: "BullMQ on Redis, `everysec`",
   durability: "written to the log, which is flushed once a second",
-  program: PROGRAM,
-  install: INSTALL,
+  packages: REDIS_PACKAGES,
   settings: [
     "Server: Redis with `appendfsync everysec` and `noeviction`, as “Going to production” advises.",
     ...describeServer("everysec"),
@@ -28,6 +34,27 @@ export const bullmq: Peer = {
     "`enableAutoPipelining`, which took a few percent less time.",
   ],
   client: new URL("./client.ts", import.meta.url),
-  readVersion: async () => `${metadata.version} on Redis ${await readRedisVersion()}`,
-  start: (directory) => startRedis("everysec", directory),
+  readVersion: async (servers) => {
+    return `${await readPackageVersion("bullmq")} on Redis ${await readRedisVersion(servers)}`;
+  },
+  start: (directory, servers) => startRedis("everysec", directory, servers),
+};
+
+/** BullMQ in PostgreSQL. */
+export const bullmqPostgres: Peer = {
+  name: "bullmq-postgres",
+  title: "BullMQ on PostgreSQL",
+  durability: POSTGRES_DURABILITY,
+  packages: POSTGRES_PACKAGES,
+  settings: [
+    ...POSTGRES_SETTINGS,
+    "Each queue and each worker has a pool of 10 connections and one that listens, as it comes; the page on PostgreSQL advises to have enough of them for the concurrency.",
+    "`concurrency` is 32, the most that page has figures for.",
+    "Everything else as with Redis.",
+  ],
+  client: new URL("./postgres_client.ts", import.meta.url),
+  readVersion: async (servers) => {
+    return `${await readPackageVersion("bullmq")} on PostgreSQL ${await readPostgresVersion(servers)}`;
+  },
+  start: startPostgres,
 };

@@ -1,7 +1,7 @@
-import type { Queue } from "bullmq";
 import type { PeerPublisher } from "../../harness/peer_client.ts";
-import { splitBodies } from "../redis/part.ts";
-import { encodeBody, type JobData } from "./job_data.ts";
+import { splitBodies } from "../part.ts";
+import { encodeBody } from "../json_body.ts";
+import type { BullQueue } from "./store.ts";
 
 /** The name of a job: BullMQ wants one, and a worker could tell by it what to do. */
 const JOB_NAME = "message";
@@ -13,10 +13,10 @@ const CALL_BYTES = 128 * 1024;
 export class BullPublisher implements PeerPublisher {
   readonly batchCount: number;
   readonly batchesInFlight = 2;
-  readonly #queues: readonly Queue<JobData>[];
+  readonly #queues: readonly BullQueue[];
 
   /** Makes a publisher to queues that are ready. */
-  constructor(queues: readonly Queue<JobData>[]) {
+  constructor(queues: readonly BullQueue[]) {
     this.#queues = queues;
     this.batchCount = queues.length > 1 ? 16 : 128;
   }

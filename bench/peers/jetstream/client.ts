@@ -109,6 +109,7 @@ class JetStreamPeerClient implements PeerClient {
       retention,
       storage: this.#storage,
       num_replicas: this.#replicas,
+      allow_atomic: true,
     });
     for (const stream of streams) {
       await this.#manager.consumers.add(home, {

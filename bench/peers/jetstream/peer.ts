@@ -1,18 +1,18 @@
 import type { Peer, PeerServer } from "../peer.ts";
 import { HOSTNAME } from "../../harness/broker_process.ts";
-import { findFreePort, ServerProcess } from "../server_process.ts";
+import { type Chroot, INSIDE } from "../servers/chroot.ts";
+import { findFreePort } from "../servers/server_process.ts";
 
-const program = "nats-server";
+const PROGRAM = "nats-server";
 
-const install = "apt install nats-server";
+const packages = [PROGRAM];
 
 /** NATS JetStream with streams in files. */
 export const jetstreamFile: Peer = {
   name: "jetstream-file",
   title: "NATS JetStream, file",
   durability: "in the page cache; flushed every 2 minutes",
-  program,
-  install,
+  packages,
   settings: [
     "Default settings of the server, started with `-js`; `sync_interval`, the time between two flushes, is left at 2 minutes.",
     "Retention is `workqueue`, so that a message is removed when it is acknowledged; each stream has one durable pull consumer with explicit acknowledgements.",
@@ -25,7 +25,19 @@ export const jetstreamFile: Peer = {
   ],
   client: new URL("./file_client.ts", import.meta.url),
   readVersion,
-  start,
+  start: (directory, servers) => start(directory, servers),
+};
+
+/** NATS JetStream with streams in files that are flushed before the confirm. */
+export const jetstreamAlways: Peer = {
+  name: "jetstream-always",
+  title: "NATS JetStream, `always`",
+  durability: "flushed with fsync before the confirm",
+  packages,
+  settings: ["`sync_interval: always`; everything else as above."],
+  client: new URL("./file_client.ts", import.meta.url),
+  readVersion,
+  start: (directory, servers) => start(directory, servers, "always"),
 };
 
 /** NATS JetStream with streams in memory. */
@@ -33,30 +45,28 @@ export const jetstreamMemory: Peer = {
   name: "jetstream-memory",
   title: "NATS JetStream, memory",
   durability: "nothing",
-  program,
-  install,
+  packages,
   settings: ["Streams with `storage: memory`; everything else as above."],
   client: new URL("./memory_client.ts", import.meta.url),
   readVersion,
-  start,
+  start: (directory, servers) => start(directory, servers),
 };
 
-async function readVersion(): Promise<string> {
-  const { stdout } = await new Deno.Command(program, { args: ["--version"] })
-    .output();
-  return new TextDecoder().decode(stdout).trim().replace(/^nats-server: v/, "");
+async function readVersion(servers: Chroot): Promise<string> {
+  return await servers.readVersion(PROGRAM, ["--version"]);
 }
 
-async function start(directory: string): Promise<PeerServer> {
+/** @param flushTime When files are flushed, if not at the default time. */
+async function start(
+  directory: string,
+  servers: Chroot,
+  flushTime?: "always",
+): Promise<PeerServer> {
   const port = findFreePort();
-  const args = [
-    "-a",
-    HOSTNAME,
-    "-p",
-    String(port),
-    "-js",
-    "-sd",
-    `${directory}/jetstream`,
-  ];
-  return await ServerProcess.start({ program, args, port, directory });
+  const store = `store_dir: "${INSIDE}/jetstream"`;
+  const flush = flushTime === undefined ? "" : `, sync_interval: ${flushTime}`;
+  const settings = `listen: "${HOSTNAME}:${port}"\njetstream { ${store}${flush} }\n`;
+  await Deno.writeTextFile(`${directory}/nats.conf`, settings);
+  const args = ["--config", `${INSIDE}/nats.conf`];
+  return await servers.start({ program: PROGRAM, args, port, directory });
 }

@@ -4,33 +4,33 @@ import { HOSTNAME } from "../../harness/broker_process.ts";
 import { RabbitFollower } from "./follower.ts";
 import { RabbitPublisher } from "./publisher.ts";
 
-/** Whether queues and messages outlive the broker. */
-export type Durability = "durable" | "transient";
+/** What a queue is: both kinds are durable, and their messages are persistent. */
+export type QueueKind = "classic" | "quorum";
 
-const DURABLE: Options.AssertQueue = { durable: true, arguments: { "x-queue-mode": "lazy" } };
-
-const TRANSIENT: Options.AssertQueue = { durable: false };
-
-/** Connects; queues and messages will be as told. */
-export async function openClientFor(durability: Durability, port: number): Promise<PeerClient> {
+/** Connects; queues will be as told. */
+export async function openClientFor(kind: QueueKind, port: number): Promise<PeerClient> {
   const socketOptions = { noDelay: true };
-  return new RabbitClient(durability, await connect(`amqp://${HOSTNAME}:${port}`, socketOptions));
+  return new RabbitClient(kind, await connect(`amqp://${HOSTNAME}:${port}`, socketOptions));
 }
 
 /** Talks to RabbitMQ with amqplib. */
 class RabbitClient implements PeerClient {
-  readonly #isDurable: boolean;
+  readonly #kind: QueueKind;
   readonly #connection: ChannelModel;
   #channel: Promise<Channel> | undefined;
 
-  constructor(durability: Durability, connection: ChannelModel) {
-    this.#isDurable = durability === "durable";
+  constructor(kind: QueueKind, connection: ChannelModel) {
+    this.#kind = kind;
     this.#connection = connection;
   }
 
   async createStream(stream: string): Promise<void> {
     const channel = await this.#openChannel();
-    await channel.assertQueue(stream, this.#isDurable ? DURABLE : TRANSIENT);
+    const options: Options.AssertQueue = {
+      durable: true,
+      arguments: { "x-queue-type": this.#kind },
+    };
+    await channel.assertQueue(stream, options);
   }
 
   async deleteStream(stream: string): Promise<void> {
@@ -48,17 +48,11 @@ class RabbitClient implements PeerClient {
   async openPublisher(streams: readonly string[]): Promise<PeerPublisher> {
     const channel = await this.#connection.createConfirmChannel();
     const [first = ""] = streams;
-    const persistent = this.#isDurable;
-    if (streams.length === 1) {
-      return new RabbitPublisher(channel, "", first, persistent);
-    }
+    if (streams.length === 1) return new RabbitPublisher(channel, "", first);
     const exchange = `${first}-exchange`;
-    await channel.assertExchange(exchange, "fanout", {
-      durable: this.#isDurable,
-      autoDelete: true,
-    });
+    await channel.assertExchange(exchange, "fanout", { durable: true, autoDelete: true });
     for (const stream of streams) await channel.bindQueue(stream, exchange, "");
-    return new RabbitPublisher(channel, exchange, "", persistent);
+    return new RabbitPublisher(channel, exchange, "");
   }
 
   async openFollower(streams: readonly string[]): Promise<PeerFollower> {

@@ -39,17 +39,28 @@ export class RabbitFollower implements PeerFollower {
         this.#stopping.reject(error);
       }
     };
-    await Promise.all(
+    const consumers = await Promise.all(
       this.#queues.map((queue) => this.#channel.consume(queue, handle)),
     );
     await this.#stopping.promise;
     this.#acknowledge();
-    // Resolves when the queues have taken the acknowledgements, and have got back what has none.
+    for (const { consumerTag } of consumers) await this.#channel.cancel(consumerTag);
+    for (const queue of this.#queues) await this.#waitForAcks(queue);
+    // What has no acknowledgement goes back to the queues.
     await this.#channel.close();
   }
 
   stop(): void {
     this.#stopping.resolve();
+  }
+
+  /**
+   * Asks for one more message: a queue takes what comes on a channel in its order, and so has taken the
+   * acknowledgements when it answers.
+   */
+  async #waitForAcks(queue: string): Promise<void> {
+    const message = await this.#channel.get(queue);
+    if (message !== false) this.#channel.nack(message, false, true);
   }
 
   /** Acknowledges at the end of what comes at once, and in between if that is much. */

@@ -1,6 +1,7 @@
 import type { PeerServer } from "../peer.ts";
 import { HOSTNAME } from "../../harness/broker_process.ts";
-import { findFreePort, ServerProcess } from "../server_process.ts";
+import { type Chroot, INSIDE } from "../servers/chroot.ts";
+import { findFreePort, type ServerProcess } from "../servers/server_process.ts";
 
 /**
  * Where the package has the script. The `rabbitmq-server` on the path would switch to a user of its
@@ -11,9 +12,12 @@ const SCRIPT = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 /** Where the package has the program, in a directory with its version in the name. */
 const LIBRARY = "/usr/lib/rabbitmq/lib";
 
+/** The packages of Debian that it is in. */
+export const RABBIT_PACKAGES: readonly string[] = ["rabbitmq-server"];
+
 /** Reads its version without starting anything: even `rabbitmqctl version` leaves a process behind. */
-export async function readNodeVersion(): Promise<string> {
-  for await (const { name } of Deno.readDir(LIBRARY)) {
+export async function readNodeVersion(servers: Chroot): Promise<string> {
+  for await (const { name } of Deno.readDir(servers.resolve(LIBRARY))) {
     const [, version] = /^rabbitmq_server-(.+)$/.exec(name) ?? [];
     if (version !== undefined) return version;
   }
@@ -24,32 +28,27 @@ export async function readNodeVersion(): Promise<string> {
  * Starts a node, and the name service that it cannot do without. Everything they write is in one
  * directory, and they listen on this machine only.
  */
-export async function startNode(directory: string): Promise<PeerServer> {
+export async function startNode(directory: string, servers: Chroot): Promise<PeerServer> {
   await using stack = new AsyncDisposableStack();
-  const names = stack.use(await startNameService(directory));
+  const names = stack.use(await startNameService(directory, servers));
   const port = findFreePort();
+  const env = await writeSettings(directory, port, names.port);
   const node = stack.use(
-    await ServerProcess.start({
-      program: SCRIPT,
-      args: [],
-      env: await writeSettings(directory, port, names.port),
-      port,
-      directory,
-    }),
+    await servers.start({ program: SCRIPT, args: [], env, port, directory }),
   );
-  const servers = stack.move();
+  const running = stack.move();
   return {
     port,
     pid: node.pid,
-    [Symbol.asyncDispose]: () => servers.disposeAsync(),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 
 /** Erlang's name service, which a node would start and leave behind if there was none. */
-async function startNameService(directory: string): Promise<ServerProcess> {
+async function startNameService(directory: string, servers: Chroot): Promise<ServerProcess> {
   const port = findFreePort();
   const args = ["-address", HOSTNAME, "-port", String(port)];
-  return await ServerProcess.start({ program: "epmd", args, port, directory });
+  return await servers.start({ program: "epmd", args, port, directory });
 }
 
 /** Writes its configuration; gives its environment. */
@@ -69,16 +68,16 @@ async function writeSettings(
   await Deno.writeTextFile(`${directory}/rabbitmq.conf`, configuration.join("\n"));
   await Deno.writeTextFile(`${directory}/enabled_plugins`, "[].\n");
   return {
-    HOME: directory,
+    HOME: INSIDE,
     // The script becomes the node then, instead of waiting for it.
     RUNNING_UNDER_SYSTEMD: "true",
-    RABBITMQ_NODENAME: `bench-${port}@localhost`,
-    RABBITMQ_CONF_ENV_FILE: `${directory}/rabbitmq-env.conf`,
-    RABBITMQ_CONFIG_FILE: `${directory}/rabbitmq.conf`,
-    RABBITMQ_ENABLED_PLUGINS_FILE: `${directory}/enabled_plugins`,
-    RABBITMQ_MNESIA_BASE: `${directory}/mnesia`,
-    RABBITMQ_LOG_BASE: `${directory}/log`,
-    RABBITMQ_PID_FILE: `${directory}/pid`,
+    RABBITMQ_NODENAME: `bench@localhost`,
+    RABBITMQ_CONF_ENV_FILE: `${INSIDE}/rabbitmq-env.conf`,
+    RABBITMQ_CONFIG_FILE: `${INSIDE}/rabbitmq.conf`,
+    RABBITMQ_ENABLED_PLUGINS_FILE: `${INSIDE}/enabled_plugins`,
+    RABBITMQ_MNESIA_BASE: `${INSIDE}/mnesia`,
+    RABBITMQ_LOG_BASE: `${INSIDE}/log`,
+    RABBITMQ_PID_FILE: `${INSIDE}/pid`,
     RABBITMQ_DIST_PORT: String(findFreePort()),
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1}",
     ERL_EPMD_ADDRESS: HOSTNAME,

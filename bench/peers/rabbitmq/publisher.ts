@@ -2,6 +2,8 @@ import { Buffer } from "node:buffer";
 import type { ConfirmChannel } from "amqplib";
 import type { PeerPublisher } from "../../harness/peer_client.ts";
 
+const PERSISTENT = { persistent: true };
+
 /** Publishes to an exchange on a channel with publisher confirms. */
 export class RabbitPublisher implements PeerPublisher {
   readonly batchCount = 256;
@@ -9,13 +11,11 @@ export class RabbitPublisher implements PeerPublisher {
   readonly #channel: ConfirmChannel;
   readonly #exchange: string;
   readonly #key: string;
-  readonly #options: { readonly persistent: boolean };
 
-  constructor(channel: ConfirmChannel, exchange: string, key: string, persistent: boolean) {
+  constructor(channel: ConfirmChannel, exchange: string, key: string) {
     this.#channel = channel;
     this.#exchange = exchange;
     this.#key = key;
-    this.#options = { persistent };
   }
 
   sendBatch(bodies: readonly Uint8Array[]): Promise<void> {
@@ -27,7 +27,7 @@ export class RabbitPublisher implements PeerPublisher {
     };
     for (const { buffer, byteOffset, length } of bodies) {
       const content = Buffer.from(buffer, byteOffset, length);
-      this.#channel.publish(this.#exchange, this.#key, content, this.#options, confirm);
+      this.#channel.publish(this.#exchange, this.#key, content, PERSISTENT, confirm);
     }
     return promise;
   }

@@ -6,7 +6,14 @@ import { RedisPublisher } from "./publisher.ts";
 
 /** Connects. */
 export async function openClient(port: number): Promise<PeerClient> {
-  const redis = new Redis({ host: HOSTNAME, port, lazyConnect: true, enableAutoPipelining: true });
+  const redis = new Redis({
+    host: HOSTNAME,
+    port,
+    lazyConnect: true,
+    enableAutoPipelining: true,
+    // While a server reads its log it is asked so often, in milliseconds, whether it is ready.
+    maxLoadingRetryTime: 20,
+  });
   await redis.connect();
   return new RedisClient(redis);
 }

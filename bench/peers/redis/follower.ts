@@ -3,7 +3,7 @@ import { delay } from "@std/async/delay";
 import type { Redis } from "ioredis";
 import { InFlight } from "../../harness/in_flight.ts";
 import type { PeerFollower } from "../../harness/peer_client.ts";
-import { countPerPart } from "./part.ts";
+import { countPerPart } from "../part.ts";
 
 /** The consumer group that all followers of a stream share. */
 export const GROUP = "bench";

@@ -2,9 +2,8 @@ import type { Peer } from "../peer.ts";
 import {
   describeServer,
   type FlushTime,
-  INSTALL,
-  PROGRAM,
   readRedisVersion,
+  REDIS_PACKAGES,
   startRedis,
 } from "./server.ts";
 
@@ -52,11 +51,10 @@ function describe(name: string, title: string, durability: string, flushTime: Fl
     name,
     title,
     durability,
-    program: PROGRAM,
-    install: INSTALL,
+    packages: REDIS_PACKAGES,
     settings: [...describeServer(flushTime), ...settings],
     client: new URL("./client.ts", import.meta.url),
     readVersion: readRedisVersion,
-    start: (directory) => startRedis(flushTime, directory),
+    start: (directory, servers) => startRedis(flushTime, directory, servers),
   };
 }

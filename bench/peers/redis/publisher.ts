@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { Redis } from "ioredis";
 import type { PeerPublisher } from "../../harness/peer_client.ts";
-import { splitBodies } from "./part.ts";
+import { splitBodies } from "../part.ts";
 
 /** The only field of an entry. */
 const FIELD = "b";

@@ -1,10 +1,12 @@
 import type { PeerServer } from "../peer.ts";
 import { HOSTNAME } from "../../harness/broker_process.ts";
-import { findFreePort, ServerProcess } from "../server_process.ts";
+import { type Chroot, INSIDE } from "../servers/chroot.ts";
+import { findFreePort } from "../servers/server_process.ts";
 
-export const PROGRAM = "redis-server";
+const PROGRAM = "redis-server";
 
-export const INSTALL = "apt-get install redis-server";
+/** The packages of Debian that it is in. */
+export const REDIS_PACKAGES: readonly string[] = ["redis-server"];
 
 /** When the log, the append only file, is flushed; `never`: there is none. */
 export type FlushTime = "never" | "everysec" | "always";
@@ -26,7 +28,11 @@ export function describeServer(flushTime: FlushTime): string[] {
 }
 
 /** Starts Redis with these settings; all others are the defaults. */
-export async function startRedis(flushTime: FlushTime, directory: string): Promise<PeerServer> {
+export async function startRedis(
+  flushTime: FlushTime,
+  directory: string,
+  servers: Chroot,
+): Promise<PeerServer> {
   const port = findFreePort();
   const persistence = flushTime === "never" ? ["--appendonly", "no"] : [
     ...["--appendonly", "yes"],
@@ -36,18 +42,15 @@ export async function startRedis(flushTime: FlushTime, directory: string): Promi
   const args = [
     ...["--bind", HOSTNAME],
     ...["--port", String(port)],
-    ...["--dir", directory],
+    ...["--dir", INSIDE],
     ...["--save", ""],
     ...["--maxmemory-policy", "noeviction"],
     ...persistence,
   ];
-  return await ServerProcess.start({ program: PROGRAM, args, port, directory });
+  return await servers.start({ program: PROGRAM, args, port, directory });
 }
 
 /** Asks the program for its version. */
-export async function readRedisVersion(): Promise<string> {
-  const { stdout } = await new Deno.Command(PROGRAM, { args: ["--version"] }).output();
-  const version = /\bv=(\S+)/.exec(new TextDecoder().decode(stdout))?.[1];
-  if (version === undefined) throw new Error(`${PROGRAM} does not tell its version`);
-  return version;
+export async function readRedisVersion(servers: Chroot): Promise<string> {
+  return await servers.readVersion(PROGRAM, ["--version"]);
 }

@@ -1,7 +1,8 @@
 import { describeSurroundings, type Fact } from "../../harness/frame/surroundings.ts";
 import type { AbsentPeer, KnownPeer, Measurement } from "./findings.ts";
+import { listPackages, readPackageVersion } from "../packages.ts";
 import type { Peer } from "../peer.ts";
-import { hasProgram } from "../program.ts";
+import type { Supply } from "../servers/supply.ts";
 import { summarise } from "../../harness/statistics.ts";
 import { formatNumber } from "../../harness/table.ts";
 
@@ -10,27 +11,30 @@ const NO_CLIENTS = ["minimist", "vega", "vega-lite"];
 
 /** Who can be measured, and who cannot. */
 export interface Attendance {
-  /** Those whose programs were found. */
+  /** Those whose servers are there. */
   readonly present: readonly Peer[];
   /** What is told of them. */
   readonly known: readonly KnownPeer[];
-  /** Those whose programs were not. */
+  /** Those whose servers are not. */
   readonly absent: readonly AbsentPeer[];
 }
 
-/** Looks for the programs of the peers, and asks them for their versions. */
-export async function callPeers(peers: readonly Peer[]): Promise<Attendance> {
+/** Looks for the servers of the peers, and asks them for their versions. */
+export async function callPeers(
+  peers: readonly Peer[],
+  { servers, lack = "there is no server" }: Pick<Supply, "servers" | "lack">,
+): Promise<Attendance> {
   const present: Peer[] = [];
   const known: KnownPeer[] = [];
   const absent: AbsentPeer[] = [];
   for (const peer of peers) {
-    const { name, title, durability, settings, program, install } = peer;
-    if (program !== undefined && !await hasProgram(program)) {
-      absent.push({ name, title, program, ...(install !== undefined && { install }) });
+    const { name, title, durability, settings, packages } = peer;
+    if (packages !== undefined && servers === undefined) {
+      absent.push({ name, title, reason: lack });
       continue;
     }
     present.push(peer);
-    known.push({ name, title, durability, settings, version: await peer.readVersion() });
+    known.push({ name, title, durability, settings, version: await peer.readVersion(servers!) });
   }
   return { present, known, absent };
 }
@@ -58,18 +62,7 @@ export function describeDisk(measurements: readonly Measurement[]): readonly Fac
 
 /** The packages of the clients, with the versions that are loaded. */
 async function describeClients(): Promise<string> {
-  const { imports }: { imports: Record<string, string> } = await readJson("deno.json");
-  const { specifiers }: { specifiers: Record<string, string> } = await readJson("deno.lock");
-  return Object.entries(imports)
-    .filter(([name, specifier]) => specifier.startsWith("npm:") && !NO_CLIENTS.includes(name))
-    .map(([name, specifier]) => {
-      // A lock leaves the caret out, and names what else a package was resolved with.
-      const locked = specifiers[specifier.replace("@^", "@")]?.split("_")[0];
-      return `${name} ${locked ?? specifier.split("@").at(-1)}`;
-    })
-    .join("; ");
-}
-
-async function readJson<T>(name: string): Promise<T> {
-  return JSON.parse(await Deno.readTextFile(new URL(`../${name}`, import.meta.url)));
+  const names = (await listPackages()).filter((name) => !NO_CLIENTS.includes(name));
+  const versions = await Promise.all(names.map(readPackageVersion));
+  return names.map((name, index) => `${name} ${versions[index]}`).join("; ");
 }

@@ -12,7 +12,7 @@ export interface Findings {
   readonly rounds: number;
   /** The peers that were measured, in the order of the tables. */
   readonly peers: readonly KnownPeer[];
-  /** The peers whose programs were not found. */
+  /** The peers whose servers were not there. */
   readonly absent: readonly AbsentPeer[];
   readonly agenda: readonly AgendaEntry[];
   readonly measurements: readonly Measurement[];
@@ -24,11 +24,10 @@ export interface KnownPeer extends Pick<Peer, "name" | "title" | "durability" | 
   readonly version: string;
 }
 
-/** A peer whose program was not found. */
+/** A peer whose server was not there. */
 export interface AbsentPeer extends Pick<Peer, "name" | "title"> {
-  readonly program: string;
-  /** How to install the program. */
-  readonly install?: string;
+  /** Why. */
+  readonly reason: string;
 }
 
 /** The figures of a work, done once. */
@@ -82,8 +81,7 @@ export function sumUp(
   return values.length === 0 ? undefined : summarise(values);
 }
 
-/** Says which program is missing, and how to install it. */
-export function describeAbsent({ title, program, install }: AbsentPeer): string {
-  const advice = install === undefined ? "" : ` (to install it: ${install})`;
-  return `${title} is left out: there is no program ${program}${advice}`;
+/** Says who is left out, and why. */
+export function describeAbsent({ title, reason }: AbsentPeer): string {
+  return `${title} is left out: ${reason}`;
 }

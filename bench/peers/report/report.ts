@@ -34,7 +34,9 @@ function formatWays(findings: Findings): string {
     `delivered and acknowledged: the median of ${
       describeRounds(findings)
     }, the lowest and the highest.`,
-    "Backlogs and idle connections are measured in the first round only, each on a server that was",
+    "CPU is the processor time for a message, of the server's processes and of the process with both",
+    "clients, as the system counts it. Memory is of all processes of a server, what they share counted",
+    "once. Backlogs and idle connections are measured in the first round only, each on a server that was",
     "started for it. A ratio is the median of SimpleMQ, with its journal, divided by the one in the row:",
     "of rates more than 1 is in favour of SimpleMQ, of times and memory less than 1.",
   ].join(" ");

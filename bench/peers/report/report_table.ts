@@ -40,7 +40,11 @@ export function makeWorkTable(findings: Findings, entry: AgendaEntry): string[] 
         table.formatTimes((result) => result.flushMs?.p50),
       ];
     case "backlog":
-      return [table.formatBacklog()];
+      return [
+        "Start: from the start of the server, with the backlog on its disk, until a follower has the first " +
+        "message.",
+        table.formatBacklog(),
+      ];
     case "idle":
       return [table.formatIdle()];
   }
@@ -67,6 +71,8 @@ class WorkTable {
       ...spread("messages/s", find),
       ["MB/s", (peer) => scale(find(peer)?.median, bodyBytes / 1e6), 1],
       this.#ratio("ratio", readRate),
+      this.#median("server's CPU, µs", readServerCpu, 2),
+      this.#median("clients' CPU, µs", readClientsCpu, 2),
     ];
     if (limit !== undefined) {
       columns.push(["of the bare program", (peer) => formatShare(find(peer), limit)]);
@@ -108,10 +114,10 @@ class WorkTable {
       ...PEER,
       this.#median("fill, s", readFill, 1),
       this.#median("memory, MB", readMegabytes),
-      this.#median("drain, s", readDrain, 1),
+      this.#median("start, s", readStart, 2),
       this.#ratio("ratio of memory", readMegabytes),
       this.#ratio("ratio of fill", readFill),
-      this.#ratio("ratio of drain", readDrain),
+      this.#ratio("ratio of start", readStart),
     ]);
   }
 
@@ -152,8 +158,10 @@ class WorkTable {
 }
 
 const readRate: Read = ({ rate }) => rate;
+const readServerCpu: Read = ({ cpu, count }) => scale(cpu?.broker, 1e6 / count);
+const readClientsCpu: Read = ({ cpu, count }) => scale(cpu?.clients, 1e6 / count);
 const readFill: Read = ({ fillSeconds }) => fillSeconds;
-const readDrain: Read = ({ drainSeconds }) => drainSeconds;
+const readStart: Read = ({ startSeconds }) => startSeconds;
 const readMegabytes: Read = ({ backlogBytes }) => scale(backlogBytes, 1 / 1e6);
 const readKilobytes: Read = ({ connectionBytes }) => scale(connectionBytes, 1 / 1e3);
 

@@ -4,7 +4,7 @@ import type { Result } from "../../work/work.ts";
 
 /** The most important figures of a work, in a line for those who watch. */
 export function formatResult(result: Result): string {
-  const { count, rate, confirmMs, deliveryMs, fillSeconds, drainSeconds } = result;
+  const { count, rate, confirmMs, deliveryMs, fillSeconds, startSeconds } = result;
   const { backlogBytes, connectionBytes } = result;
   return [
     `${formatNumber(count)} messages`,
@@ -12,7 +12,7 @@ export function formatResult(result: Result): string {
     confirmMs && `confirm ${formatTimes(confirmMs)}`,
     deliveryMs && `delivery ${formatTimes(deliveryMs)}`,
     fillSeconds !== undefined && `filled in ${formatNumber(fillSeconds, 1)} s`,
-    drainSeconds !== undefined && `drained in ${formatNumber(drainSeconds, 1)} s`,
+    startSeconds !== undefined && `started in ${formatNumber(startSeconds, 2)} s`,
     backlogBytes !== undefined && `${formatNumber(backlogBytes / 1e6)} MB`,
     connectionBytes !== undefined && `${formatNumber(connectionBytes / 1e3, 1)} kB per connection`,
   ].filter((part) => typeof part === "string").join(", ");

@@ -67,7 +67,7 @@ export function findTargets(findings: Findings): Target[] {
       return askAtMost(`confirm, awaited, p50: ${ours} to ${theirs}`, 1, ratio);
     }),
     ...(["confirm", "delivery"] as const).map((what) => {
-      const ratio = reader.read("simplemq", "steady", (result) => {
+      const ratio = reader.read("simplemq", "steady-10k", (result) => {
         return divide(result[`${what}Ms`]?.p99, result.flushMs?.p50);
       });
       const full = `${what}, 10,000 a second, p99: SimpleMQ to an fdatasync`;

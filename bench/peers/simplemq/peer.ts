@@ -1,5 +1,11 @@
-import { BrokerProcess, type EngineName } from "../../harness/broker_process.ts";
+import { fileURLToPath } from "node:url";
+import { type EngineName, HOSTNAME } from "../../harness/broker_process.ts";
 import type { Peer, PeerServer } from "../peer.ts";
+import { findFreePort, ServerProcess } from "../servers/server_process.ts";
+
+/** The broker, as users run it. */
+const PROGRAM = fileURLToPath(new URL("../../../server.ts", import.meta.url));
+
 
 const client = new URL("../../harness/simplemq_client.ts", import.meta.url);
 
@@ -31,5 +37,9 @@ async function readVersion(): Promise<string> {
 }
 
 async function start(engine: EngineName, directory: string): Promise<PeerServer> {
-  return await BrokerProcess.start(engine, directory);
+  const port = findFreePort();
+  const address = ["--host", HOSTNAME, "--port", String(port), "--log-level", "info"];
+  const storage = ["--storage-engine", engine, "--storage-directory", `${directory}/journal`];
+  const args = ["run", "-A", PROGRAM, ...address, ...storage];
+  return await ServerProcess.start({ program: Deno.execPath(), args, port, directory });
 }

@@ -1,7 +1,7 @@
 import type { PeerClient } from "../../harness/peer_client.ts";
 import { openClientFor } from "./client.ts";
 
-/** Connects, with transient queues and messages. */
+/** Connects, with quorum queues. */
 export function openClient(port: number): Promise<PeerClient> {
-  return openClientFor("transient", port);
+  return openClientFor("quorum", port);
 }

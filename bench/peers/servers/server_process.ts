@@ -1,8 +1,8 @@
 import { delay } from "@std/async/delay";
-import { HOSTNAME } from "../harness/broker_process.ts";
-import { Child } from "../harness/process/child.ts";
-import { Tail } from "../harness/process/tail.ts";
-import type { PeerServer } from "./peer.ts";
+import { HOSTNAME } from "../../harness/broker_process.ts";
+import { Child } from "../../harness/process/child.ts";
+import { Tail } from "../../harness/process/tail.ts";
+import type { PeerServer } from "../peer.ts";
 
 /** A server must take connections within this time, in milliseconds. */
 const START_MS = 60_000;
@@ -20,6 +20,8 @@ export interface ServerPlan {
   readonly port: number;
   /** Where it runs. */
   readonly directory: string;
+  /** What tells it to stop; `SIGTERM` if not set. */
+  readonly stopSignal?: Deno.Signal;
 }
 
 /** A port that nobody listens at now. */
@@ -33,9 +35,11 @@ export class ServerProcess implements PeerServer {
   readonly pid: number;
   readonly port: number;
   readonly #child: Child;
+  readonly #stopSignal: Deno.Signal;
 
-  private constructor(child: Child, port: number) {
+  private constructor(child: Child, port: number, stopSignal: Deno.Signal) {
     this.#child = child;
+    this.#stopSignal = stopSignal;
     this.pid = child.pid;
     this.port = port;
   }
@@ -45,7 +49,9 @@ export class ServerProcess implements PeerServer {
    *
    * @throws {Error} If it ends before, or takes too long; its output is part of the message.
    */
-  static async start({ directory, port, ...program }: ServerPlan): Promise<ServerProcess> {
+  static async start(
+    { directory, port, stopSignal = "SIGTERM", ...program }: ServerPlan,
+  ): Promise<ServerProcess> {
     const said = new Tail();
     const child = new Child({
       ...program,
@@ -54,7 +60,7 @@ export class ServerProcess implements PeerServer {
       onOther: (text) => said.add(text),
     });
     void child.drain((line) => said.add(`${line}\n`));
-    const server = new ServerProcess(child, port);
+    const server = new ServerProcess(child, port, stopSignal);
     try {
       await server.#waitForPort();
       return server;
@@ -66,7 +72,7 @@ export class ServerProcess implements PeerServer {
 
   /** Tells it to stop, waits until it has, and ends it by force if that takes too long. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#child.stop();
+    await this.#child.stop(this.#stopSignal);
   }
 
   async #waitForPort(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { PeerClient } from "../../harness/peer_client.ts";
 import { openClientFor } from "./client.ts";
 
-/** Connects, with durable queues and messages. */
+/** Connects, with durable classic queues. */
 export function openClient(port: number): Promise<PeerClient> {
-  return openClientFor("durable", port);
+  return openClientFor("classic", port);
 }

@@ -9,8 +9,8 @@ export interface AgendaEntry {
   readonly work: Work;
   /** The names of the peers that do it; all brokers if not set. */
   readonly peers?: readonly string[];
-  /** Whether {@linkcode BARE} does it too. */
-  readonly isLimited?: boolean;
+  /** What {@linkcode BARE} does meanwhile, if anything: it knows no messages. */
+  readonly limit?: Work;
   /**
    * Whether it is done in the first round only, each time on a server that was started for it: it takes
    * long, and what was in a server's memory before would count.
@@ -48,6 +48,14 @@ const CONNECTED = ["simplemq", "redis-everysec", "jetstream-file"]
 const FANNING = ["simplemq", "redis-everysec", "jetstream-file", "rabbitmq-classic"]
   .concat("beanstalkd-binlog");
 
+/** At more than so many messages a second, each sent by itself, only {@linkcode PROMPT} are asked. */
+const SLOW_RATE = 1_000;
+
+/** The peers that take some thousand messages a second which are sent one by one, or more. */
+const PROMPT = ["simplemq", "simplemq-memory", "redis-everysec", "redis-always", "redis-memory"]
+  .concat("bullmq", "jetstream-file", "jetstream-memory")
+  .concat("rabbitmq-classic", "rabbitmq-quorum", "beanstalkd-binlog", "beanstalkd-memory");
+
 /** The peers that take ten million messages in minutes. */
 const LARGE = ["simplemq", "redis-everysec"];
 
@@ -60,6 +68,8 @@ const RATES = [1_000, 10_000];
 /** How much is done. */
 interface Measure {
   readonly seconds: number;
+  /** The same of a steady rate, of which the last thousandth is asked for. */
+  readonly steadySeconds: number;
   /** Of the two backlogs. */
   readonly backlog: readonly [short: number, long: number];
   readonly streams: number;
@@ -68,14 +78,21 @@ interface Measure {
 
 /** For figures to quote. */
 const FULL: Measure = {
-  seconds: 2,
+  seconds: 1.5,
+  steadySeconds: 2.5,
   backlog: [1_000_000, 10_000_000],
   streams: 100,
   connections: 5_000,
 };
 
 /** For a look at whether it works. */
-const QUICK: Measure = { seconds: 0.05, backlog: [2_000, 4_000], streams: 3, connections: 20 };
+const QUICK: Measure = {
+  seconds: 0.05,
+  steadySeconds: 0.05,
+  backlog: [2_000, 4_000],
+  streams: 3,
+  connections: 20,
+};
 
 /** Makes the agenda; a quick one is only for a look at whether everything works. */
 export function makeAgenda(isQuick: boolean): readonly AgendaEntry[] {
@@ -98,19 +115,19 @@ function listRates(pair: ThroughputWork): AgendaEntry[] {
       id: "throughput-100",
       title: "Throughput, 100 B, one publisher and one follower",
       work: pair,
-      isLimited: true,
+      limit: pair,
     },
     {
       id: "throughput-1k",
       title: "Throughput, 1 KiB, one publisher and one follower",
       work: { ...pair, bodyBytes: 1024 },
-      isLimited: true,
+      limit: { ...pair, bodyBytes: 1024 },
     },
     {
       id: "throughput-16k",
       title: "Throughput, 16 KiB, one publisher and one follower",
       work: { ...pair, bodyBytes: 16 * 1024 },
-      isLimited: true,
+      limit: { ...pair, bodyBytes: 16 * 1024 },
     },
     {
       id: "single-100",
@@ -128,7 +145,10 @@ function listRates(pair: ThroughputWork): AgendaEntry[] {
 }
 
 /** Works with several members, and works that measure latency. */
-function listLoads(pair: ThroughputWork, { seconds, streams }: Measure): AgendaEntry[] {
+function listLoads(
+  pair: ThroughputWork,
+  { seconds, steadySeconds, streams }: Measure,
+): AgendaEntry[] {
   return [
     {
       id: "four-by-four",
@@ -149,10 +169,13 @@ function listLoads(pair: ThroughputWork, { seconds, streams }: Measure): AgendaE
     },
     ...RATES.map((rate): AgendaEntry => {
       const count = rate.toLocaleString("en-US");
+      const pace = { bodyBytes: 100, rate, seconds: steadySeconds };
       return {
         id: `steady-${rate / 1000}k`,
         title: `Latency, 100 B, ${count} messages a second, spread evenly`,
-        work: { kind: "steady", bodyBytes: 100, rate, seconds },
+        work: { kind: "steady", ...pace },
+        limit: { kind: "flush", ...pace },
+        ...rate > SLOW_RATE && { peers: PROMPT },
       };
     }),
   ];
@@ -189,7 +212,12 @@ function listStocks(
 }
 
 /** Whether a peer does a work. */
-export function doesWork(peer: string, { peers, isLimited = false }: AgendaEntry): boolean {
-  if (peer === BARE) return isLimited;
+export function doesWork(peer: string, { peers, limit }: AgendaEntry): boolean {
+  if (peer === BARE) return limit !== undefined;
   return peers?.includes(peer) ?? true;
+}
+
+/** What a peer is asked to do. */
+export function findWork(peer: string, { work, limit }: AgendaEntry): Work {
+  return peer === BARE ? limit ?? work : work;
 }

@@ -35,7 +35,15 @@ const SUITE = "forky";
  * @throws {RangeError} If an argument is not known, or its value is not allowed.
  */
 export function readChoice(args: readonly string[], catalogue: readonly Peer[]): Choice {
-  const flags = new Arguments(args, ["rounds", "peers", "works", "output", "from", "servers", "suite"], [
+  const flags = new Arguments(args, [
+    "rounds",
+    "peers",
+    "works",
+    "output",
+    "from",
+    "servers",
+    "suite",
+  ], [
     "quick",
     "without-servers",
   ]);

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { makeWorkspace } from "../harness/process/workspace.ts";
 import { tell } from "../harness/print.ts";
 import { visit } from "../work/visit.ts";
-import { type AgendaEntry, doesWork } from "./agenda.ts";
+import { type AgendaEntry, doesWork, findWork } from "./agenda.ts";
 import type { Measurement } from "./report/findings.ts";
 import type { Peer } from "./peer.ts";
 import type { Chroot } from "./servers/chroot.ts";
@@ -74,9 +74,11 @@ async function* visitPeer(
     const { directory } = workspace;
     await using server = await RestartableServer.start(() => peer.start(directory, servers!));
     const { port, pid } = server;
-    const works = entries.map(({ work }) => work);
+    const works = entries.map((entry) => findWork(peer.name, entry));
     const plan = { clientUrl: peer.client.href, config: CONFIG, port, pid, directory, works };
-    for await (const result of visit(plan, [], () => server.restart())) yield { work: entries[done++]!.id, result };
+    for await (const result of visit(plan, [], () => server.restart())) {
+      yield { work: entries[done++]!.id, result };
+    }
   } catch (cause) {
     const work = entries[done]?.id ?? "the end of the visit";
     throw new Error(`${peer.title} has failed in ${work}`, { cause });

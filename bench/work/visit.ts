@@ -17,6 +17,7 @@ import { Tail } from "../harness/process/tail.ts";
 import { measureBacklog } from "./backlog.ts";
 import { measureIdle } from "./idle.ts";
 import { measureAwaited, measureSteady } from "./latency.ts";
+import { measureFlushes } from "./steady/flushes.ts";
 import { measureFanOut, measureThroughput } from "./throughput.ts";
 import type { Host, Restart, Result, Work } from "./work.ts";
 
@@ -24,6 +25,10 @@ import type { Host, Restart, Result, Work } from "./work.ts";
 export interface VisitPlan extends Omit<Host, "open" | "restart"> {
   /** What to do, one after the other. */
   readonly works: readonly Work[];
+}
+
+function refuseRestart(): Promise<never> {
+  throw new Error("Nobody can start the peer again");
 }
 
 /** The line with which a visit asks for the peer to be started again; the answer is a line too. */
@@ -39,7 +44,7 @@ const RESTART = "restart";
 export async function* visit(
   plan: VisitPlan,
   flags: readonly string[] = [],
-  restart?: () => Promise<Restart>,
+  restart: () => Promise<Restart> = refuseRestart,
 ): AsyncGenerator<Result> {
   const said = new Tail();
   const child = new Child({
@@ -54,7 +59,7 @@ export async function* visit(
   try {
     for await (const line of child.lines) {
       if (line === RESTART) {
-        await child.tell(JSON.stringify(await restart!()));
+        await child.tell(JSON.stringify(await restart()));
         continue;
       }
       if (done++ === plan.works.length) throw new Error(`A visit has an unknown result: ${line}`);
@@ -76,6 +81,8 @@ async function perform(host: Host, work: Work): Promise<Result> {
       return await measureAwaited(host, work);
     case "steady":
       return await measureSteady(host, work);
+    case "flush":
+      return await measureFlushes(host, work);
     case "backlog":
       return await measureBacklog(host, work);
     case "fan-out":

@@ -64,6 +64,11 @@ export interface SteadyWork {
   readonly seconds: number;
 }
 
+/** As many messages as in {@linkcode SteadyWork}, which no broker gets: they are written and flushed. */
+export interface FlushWork extends Pick<SteadyWork, "bodyBytes" | "rate" | "seconds"> {
+  readonly kind: "flush";
+}
+
 /** Publish everything, look at the memory, start the broker again, and follow some of it. */
 export interface BacklogWork {
   readonly kind: "backlog";
@@ -93,6 +98,7 @@ export type Work =
   | ThroughputWork
   | AwaitedWork
   | SteadyWork
+  | FlushWork
   | BacklogWork
   | FanOutWork
   | IdleWork;

@@ -54,7 +54,9 @@ export const bullmqPostgres: Peer = {
   ],
   client: new URL("./postgres_client.ts", import.meta.url),
   readVersion: async (servers) => {
-    return `${await readPackageVersion("bullmq")} on PostgreSQL ${await readPostgresVersion(servers)}`;
+    return `${await readPackageVersion("bullmq")} on PostgreSQL ${await readPostgresVersion(
+      servers,
+    )}`;
   },
   start: startPostgres,
 };

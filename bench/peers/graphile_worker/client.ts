@@ -40,7 +40,8 @@ class GraphileClient implements PeerClient {
   }
 
   async countLeft(stream: string): Promise<number> {
-    const text = "select count(*)::int as count from graphile_worker.jobs where task_identifier = $1";
+    const text =
+      "select count(*)::int as count from graphile_worker.jobs where task_identifier = $1";
     const { rows } = await this.#pool.query(text, [stream]);
     return rows[0].count;
   }

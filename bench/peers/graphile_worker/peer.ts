@@ -23,7 +23,9 @@ export const graphileWorker: Peer = {
   ],
   client: new URL("./client.ts", import.meta.url),
   readVersion: async (servers) => {
-    return `${await readPackageVersion("graphile-worker")} on PostgreSQL ${await readPostgresVersion(servers)}`;
+    return `${await readPackageVersion(
+      "graphile-worker",
+    )} on PostgreSQL ${await readPostgresVersion(servers)}`;
   },
   start: startPostgres,
 };

@@ -24,7 +24,9 @@ export const pgBoss: Peer = {
   ],
   client: new URL("./client.ts", import.meta.url),
   readVersion: async (servers) => {
-    return `${await readPackageVersion("pg-boss")} on PostgreSQL ${await readPostgresVersion(servers)}`;
+    return `${await readPackageVersion("pg-boss")} on PostgreSQL ${await readPostgresVersion(
+      servers,
+    )}`;
   },
   start: startPostgres,
 };

@@ -21,13 +21,13 @@ export const POSTGRES_SETTINGS: readonly string[] = [
   "Server: `max_connections` is 300, so that every pool gets what it asks for; everything else as it comes.",
 ];
 
-const SETTINGS: Readonly<Record<string, string>> = {
-  listen_addresses: HOSTNAME,
-  unix_socket_directories: "",
-  max_connections: "300",
-  shared_buffers: "1GB",
-  max_wal_size: "4GB",
-};
+const SETTINGS: readonly string[] = [
+  `listen_addresses=${HOSTNAME}`,
+  "unix_socket_directories=",
+  "max_connections=300",
+  "shared_buffers=1GB",
+  "max_wal_size=4GB",
+];
 
 /** Asks the program for its version. */
 export async function readPostgresVersion(servers: Chroot): Promise<string> {
@@ -48,7 +48,7 @@ export async function startPostgres(directory: string, servers: Chroot): Promise
     await servers.run({ program: `${PROGRAMS}/initdb`, args, ...own });
   }
   const port = findFreePort();
-  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const settings = SETTINGS.flatMap((setting) => ["-c", setting]);
   const args = ["-D", `${INSIDE}/${data}`, "-p", String(port), ...settings];
   const program = `${PROGRAMS}/postgres`;
   // It takes SIGTERM as a wish to wait until the last client has gone.

@@ -5,10 +5,10 @@ import { RABBIT_PACKAGES, readNodeVersion, startNode } from "./node.ts";
 export const rabbitmqClassic: Peer = {
   name: "rabbitmq-classic",
   title: "RabbitMQ, classic queues",
-  durability: "written to its files",
+  durability: "in the page cache",
   packages: RABBIT_PACKAGES,
   settings: [
-    "Durable classic queues and persistent messages.",
+    "Durable classic queues and persistent messages. The node was seen to write each message before its confirm, and not to call fsync.",
     "`vm_memory_high_watermark` is 0.8, so that no publisher is blocked while a backlog grows; no plugins; everything else as it comes.",
     "Publishers use a confirm channel and do not wait for one confirm before they publish the next message: 256 messages to a batch, 4 batches in flight.",
     "`prefetch` is 1000 per consumer.",
@@ -29,7 +29,7 @@ export const rabbitmqQuorum: Peer = {
   durability: "flushed with fdatasync before the confirm",
   packages: RABBIT_PACKAGES,
   settings: [
-    "Quorum queues on one node; everything else as above.",
+    "Quorum queues on one node, which was seen to call fdatasync before a confirm; everything else as above.",
   ],
   client: new URL("./quorum_client.ts", import.meta.url),
   readVersion: readNodeVersion,

@@ -34,9 +34,10 @@ export function makeWorkTable(findings: Findings, entry: AgendaEntry): string[] 
       return ["In milliseconds, from the call.", table.formatTimes()];
     case "steady":
       return [
-        "In milliseconds, from the turn of a timer in which a message was sent, or from 3 ms after the turn " +
-        "before if that is earlier. The last column is the p99 divided by what " +
-        "one write and fdatasync takes on the same disk in the same visit (its p50).",
+        "In milliseconds, from when a message was due. Publisher and follower have a process each. Times of " +
+        "hundreds of milliseconds tell that a peer could not keep up. The bare program has the same arrivals, " +
+        "and only writes and flushes, in one process, what has come during the last flush. The last column " +
+        "is the p99 divided by what one write and fdatasync takes on the same disk in the same visit (its p50).",
         table.formatTimes((result) => result.flushMs?.p50),
       ];
     case "backlog":
@@ -45,6 +46,8 @@ export function makeWorkTable(findings: Findings, entry: AgendaEntry): string[] 
         "message.",
         table.formatBacklog(),
       ];
+    case "flush":
+      return undefined;
     case "idle":
       return [table.formatIdle()];
   }
@@ -85,7 +88,7 @@ class WorkTable {
     const rows = this.#peers.flatMap((peer) => [
       { peer, end: "confirmed", read: (result: Result) => result.confirmMs },
       { peer, end: "delivered", read: (result: Result) => result.deliveryMs },
-    ]);
+    ]).filter(({ peer, read }) => this.#sumUp(peer.name, (result) => read(result)?.p50));
     type Row = typeof rows[number];
     const find = ({ peer, read }: Row, key: keyof Percentiles) =>
       this.#sumUp(peer.name, (result) => read(result)?.[key]);

@@ -19,7 +19,7 @@ export interface Target {
 const THROUGHPUT: readonly (readonly [peer: string, factor: number])[] = [
   ["redis-everysec", 8],
   ["jetstream-file", 30],
-  ["rabbitmq-durable", 30],
+  ["rabbitmq-classic", 30],
   ["beanstalkd-binlog", 12],
   ["bullmq", 50],
 ];

@@ -69,7 +69,10 @@ export class DebianPackages {
       "APT::Sandbox::User": "root",
       "APT::Keep-Downloaded-Packages": "true",
     };
-    return ["-qq", ...Object.entries(settings).flatMap(([key, value]) => ["-o", `${key}=${value}`])];
+    return [
+      "-qq",
+      ...Object.entries(settings).flatMap(([key, value]) => ["-o", `${key}=${value}`]),
+    ];
   }
 
   async #unpack(): Promise<void> {
@@ -79,7 +82,9 @@ export class DebianPackages {
       if (name.endsWith(".deb") && !exists(this.#stampOf(name))) files.push(name);
     }
     // It has the links from /bin to /usr/bin and the like, which the others need to be there.
-    files.sort((one, other) => Number(other.startsWith("base-files")) - Number(one.startsWith("base-files")));
+    files.sort((one, other) =>
+      Number(other.startsWith("base-files")) - Number(one.startsWith("base-files"))
+    );
     await Deno.mkdir(this.root, { recursive: true });
     for (const name of files) {
       await run("dpkg", ["-x", join(archives, name), this.root]);
@@ -93,7 +98,8 @@ export class DebianPackages {
 async function readMirror(): Promise<string> {
   for (const path of SOURCES) {
     const text = await Deno.readTextFile(path).catch(() => "");
-    const found = /^URIs:\s*(\S+)/m.exec(text) ?? /^deb\s+(?:\[[^\]]*\]\s+)?(https?:\S+)/m.exec(text);
+    const found = /^URIs:\s*(\S+)/m.exec(text) ??
+      /^deb\s+(?:\[[^\]]*\]\s+)?(https?:\S+)/m.exec(text);
     if (found !== null) return found[1]!;
   }
   throw new Error(`There is no mirror of Debian in ${SOURCES.join(" or ")}`);
@@ -103,7 +109,9 @@ async function run(program: string, args: readonly string[]): Promise<void> {
   const env = { DEBIAN_FRONTEND: "noninteractive" };
   const command = new Deno.Command(program, { args: [...args], env, stdin: "null" });
   const { success, stderr } = await command.output();
-  if (!success) throw new Error(`${program} has failed: ${new TextDecoder().decode(stderr).trim()}`);
+  if (!success) {
+    throw new Error(`${program} has failed: ${new TextDecoder().decode(stderr).trim()}`);
+  }
 }
 
 function exists(path: string): boolean {

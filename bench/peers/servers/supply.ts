@@ -22,7 +22,11 @@ export class Supply implements AsyncDisposable {
   readonly lack: string | undefined;
   readonly #stack: AsyncDisposableStack;
 
-  private constructor(servers: Chroot | undefined, lack?: string, stack = new AsyncDisposableStack()) {
+  private constructor(
+    servers: Chroot | undefined,
+    lack?: string,
+    stack = new AsyncDisposableStack(),
+  ) {
     this.servers = servers;
     this.lack = lack;
     this.#stack = stack;

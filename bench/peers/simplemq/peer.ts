@@ -6,7 +6,6 @@ import { findFreePort, ServerProcess } from "../servers/server_process.ts";
 /** The broker, as users run it. */
 const PROGRAM = fileURLToPath(new URL("../../../server.ts", import.meta.url));
 
-
 const client = new URL("../../harness/simplemq_client.ts", import.meta.url);
 
 /** With default settings. */

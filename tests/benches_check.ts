@@ -55,6 +55,15 @@ Deno.test("the bench of latency prints a row for each rate, beside the reference
   assertEquals(left, []);
 });
 
+Deno.test("the bench of operations calls each method of the API", async () => {
+  const { code, stdout, stderr, left } = await runBench("operations", "--quick");
+  assertEquals(code, 0, stderr);
+  for (const state of ["waiting", "delayed", "dead letters", "held by followers", "streams"]) {
+    assertStringIncludes(stdout, `\n| ${state} `);
+  }
+  assertEquals(left, []);
+});
+
 Deno.test("the bench of TLS and users prints a table for each part", async () => {
   const { code, stdout, stderr, left } = await runBench("tls", "--quick");
   assertEquals(code, 0, stderr);

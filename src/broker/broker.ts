@@ -186,7 +186,7 @@ export class Broker {
   }
 
   async purgeStream(name: string): Promise<number> {
-    const count = this.#removal.purge(this.#requireServed(name));
+    const count = await this.#removal.purge(this.#requireServed(name));
     await this.context.whenDurable();
     return count;
   }

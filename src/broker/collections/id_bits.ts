@@ -78,13 +78,6 @@ export class IdBits {
     return ids;
   }
 
-  clear(): void {
-    this.#blocks.clear();
-    this.#order.removeAll();
-    this.#last = undefined;
-    this.#lastNumber = -1;
-  }
-
   #has(id: number): boolean {
     const index = id % BLOCK_IDS;
     const { words } = this.#find(Math.floor(id / BLOCK_IDS))!;

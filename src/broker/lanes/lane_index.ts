@@ -15,6 +15,9 @@ const FEW_MAX = 64;
 /** Among so many of the oldest ids the oldest ready message is looked for, before all lanes are asked. */
 const OLDEST_MAX = 256;
 
+/** The lanes that are asked in one turn for their first ids, ahead of need. */
+const PREPARED_MAX = 4096;
+
 /** Adjacent messages of one lane. */
 export interface LanePart {
   readonly lane: Lane;
@@ -32,6 +35,8 @@ export class LaneIndex {
   readonly #reader: LaneReader;
   /** For each lane with messages an id that is not above its smallest one; the notes are lanes' numbers. */
   #oldest: RunList | undefined;
+  /** That list while it is being made, and the number of the first lane that is not in it yet. */
+  #growing: { readonly list: RunList; number: number } | undefined;
   #count = 0;
   #visits = 0;
   /** Lanes with messages that were delivered before. */
@@ -51,21 +56,41 @@ export class LaneIndex {
   add(lane: Lane, { firstId, count, attempts }: ReadyRun): void {
     this.#count += count;
     if (attempts > 0) this.#returning.add(lane);
-    if (this.#oldest === undefined || lane.findOldest()!.firstId < firstId) return;
-    this.#noteOldest(this.#oldest, lane, firstId);
-    if (this.#oldest.count > UNUSED_MAX + 2 * this.#table.size) this.#forgetOldest();
+    const oldest = this.#oldest ?? this.#growing?.list;
+    if (oldest === undefined || lane.findOldest()!.firstId < firstId) return;
+    if (this.#growing !== undefined && lane.number >= this.#growing.number) return;
+    this.#noteOldest(oldest, lane, firstId);
+    if (oldest.count > UNUSED_MAX + 2 * this.#table.size) this.#forgetOldest();
+  }
+
+  /** Notes that a lane that had no messages has taken over others'. */
+  adopt(lane: Lane): void {
+    this.#forgetOldest();
+    this.#count += lane.count;
+    if (lane.returnedCount > 0) this.#returning.add(lane);
+  }
+
+  /** Has more lanes among those whose first ids are kept; returns whether these are all. */
+  prepare(countMax: number = PREPARED_MAX): boolean {
+    if (this.#oldest !== undefined || this.#count === 0) return true;
+    const growing = this.#growing ??= { list: new RunList(), number: 0 };
+    const { list, number } = growing;
+    growing.number += countMax;
+    for (const lane of this.#table.slice(number, countMax)) {
+      this.#visits++;
+      const id = lane.findOldest()?.firstId;
+      if (id !== undefined) this.#noteOldest(list, lane, id);
+    }
+    if (growing.number < this.#table.endNumber) return false;
+    this.#growing = undefined;
+    this.#oldest = list;
+    return true;
   }
 
   /** Notes that messages of a lane were taken out of it. */
   take(lane: Lane, count: number): void {
     this.#count -= count;
     if (this.#returning.size > 0 && lane.returnedCount === 0) this.#returning.delete(lane);
-  }
-
-  clear(): void {
-    this.#forgetOldest();
-    this.#returning.clear();
-    this.#count = 0;
   }
 
   /** The lanes that may have some of the messages that were delivered before. */
@@ -84,7 +109,8 @@ export class LaneIndex {
       const lane = this.#findAmongFirst();
       if (lane !== undefined) return lane;
     }
-    const oldest = this.#oldest ??= this.#listOldest();
+    if (this.#oldest === undefined) this.prepare(Infinity);
+    const oldest = this.#oldest!;
     while (oldest.count > 0) {
       const { firstId, firstNote } = oldest;
       const lane = this.#table.get(firstNote);
@@ -130,19 +156,6 @@ export class LaneIndex {
     return undefined;
   }
 
-  #listOldest(): RunList {
-    const first: { lane: Lane; firstId: number }[] = [];
-    for (const lane of this.#table) {
-      this.#visits++;
-      const id = lane.findOldest()?.firstId;
-      if (id !== undefined) first.push({ lane, firstId: id });
-    }
-    const oldest = new RunList();
-    const sorted = first.sort((one, other) => one.firstId - other.firstId);
-    for (const { lane, firstId } of sorted) oldest.add(firstId, 1, lane.number);
-    return oldest;
-  }
-
   #noteOldest(oldest: RunList, { number }: Lane, id: number): void {
     const [known] = oldest.list(id, id + 1);
     if (known?.note === number) return;
@@ -154,5 +167,6 @@ export class LaneIndex {
   #forgetOldest(): void {
     this.#visits += this.#oldest?.visits ?? 0;
     this.#oldest = undefined;
+    this.#growing = undefined;
   }
 }

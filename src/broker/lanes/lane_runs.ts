@@ -3,19 +3,18 @@ import type { LaneSettings } from "../../protocol/lane_settings.ts";
 import { countIds, type IdRange } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import type { ReadyList, ReadyRun } from "../ready/ready_run.ts";
+import type { ReadyRuns } from "../ready/ready_runs.ts";
+import { IdleLanes, type LaneKeeper } from "./idle_lanes.ts";
 import type { Lane } from "./lane.ts";
 import type { Choice, ChosenRun } from "./lane_choice.ts";
 import { LaneIntake } from "./lane_intake.ts";
 import { LaneIndex } from "./lane_index.ts";
+import { LanePlacing, PLACE_MS } from "./lane_placing.ts";
 import { LaneTable } from "./lane_table.ts";
 import { type LaneListener, LaneTurns, type TurnRules } from "./lane_turns.ts";
 
 /** Messages that are chosen together at least, if there are so many: adjacent ones leave together. */
 const CHOICE_MIN = 64;
-
-/** How many unused lanes are kept until messages are chosen again, and for how long, in milliseconds. */
-const IDLE_MAX = 1024;
-const IDLE_MS = 1000;
 
 /** How many lanes without messages are kept because their buckets are not full. */
 const RESTING_MAX = 100_000;
@@ -30,7 +29,7 @@ const HELD_MIN = 1024;
  * own, and it takes part in the turns like every other one: many messages without a lane do not keep those
  * of lanes waiting, and a backlog without lanes stays one run.
  */
-export class LaneRuns implements ReadyList {
+export class LaneRuns implements ReadyList, LaneKeeper {
   readonly table: LaneTable;
   readonly #turns: LaneTurns;
   readonly #index: LaneIndex;
@@ -44,12 +43,8 @@ export class LaneRuns implements ReadyList {
   #held: Set<Lane> | undefined;
   /** At so many of these, those that are held back no more are forgotten. */
   #heldMax = HELD_MIN;
-  /** Lanes that may be unused. */
-  #idle: Lane[] = [];
-  /** When they are forgotten in any case; `Infinity` if there are none. */
-  #idleAt = Infinity;
-  /** At so many of them, those that need nobody's decision are forgotten. */
-  #idleMax = IDLE_MAX;
+  readonly #idle: IdleLanes;
+  readonly #placing: LanePlacing;
   /** The choice of messages that is made, or was made last. */
   #turn = 0;
   /** The latest time that it was told. */
@@ -57,6 +52,8 @@ export class LaneRuns implements ReadyList {
 
   constructor(rules: TurnRules, hash: KeyedHash | undefined, listener: LaneListener) {
     this.table = new LaneTable(rules, hash);
+    this.#idle = new IdleLanes(this.table);
+    this.#placing = new LanePlacing(this.table, (lane) => this.place(lane));
     this.#turns = new LaneTurns(rules);
     this.#index = new LaneIndex(this.table, listener.backlog);
     this.#listener = listener;
@@ -94,7 +91,8 @@ export class LaneRuns implements ReadyList {
 
   /** When it has to be woken; `Infinity` if nothing waits for a time. */
   get nextAt(): number {
-    const nextAt = Math.min(this.#turns.nextAt, this.#idleAt);
+    const nextAt = Math.min(this.#turns.nextAt, this.#idle.at);
+    if (this.#placing.isUnderWay) return Math.min(nextAt, this.#now + PLACE_MS);
     return this.#turns.restingCount > RESTING_MAX ? Math.min(nextAt, this.#now) : nextAt;
   }
 
@@ -119,9 +117,7 @@ export class LaneRuns implements ReadyList {
   /** Notes that all messages of a batch are here: before that, it may name lanes that are unused. */
   noteAdded(): void {
     this.#forgetResting(false);
-    if (this.#idle.length <= this.#idleMax) return;
-    this.#forgetIdle(false);
-    this.#idleMax = Math.max(IDLE_MAX, 2 * this.#idle.length);
+    this.#idle.forgetMany(this.#now, this);
   }
 
   giveBack(run: ReadyRun): void {
@@ -131,6 +127,25 @@ export class LaneRuns implements ReadyList {
     this.#count += run.count;
     this.#index.add(lane, run);
     this.place(lane);
+  }
+
+  /** Takes over a list as the messages without a lane, however many runs it has. */
+  adopt(runs: ReadyRuns): void {
+    const { nameless } = this.table;
+    nameless.adopt(runs);
+    this.#count += runs.count;
+    this.#index.adopt(nameless);
+    this.place(nameless);
+  }
+
+  /**
+   * Does some of the work before messages are first looked for by id: a look at each lane. What is left of it is
+   * done when they are looked for.
+   *
+   * @returns Whether nothing is left.
+   */
+  prepareFind(): boolean {
+    return this.#index.prepare();
   }
 
   remove(ranges: readonly IdRange[]): ReadyRun[] {
@@ -143,30 +158,18 @@ export class LaneRuns implements ReadyList {
       this.#count -= count;
       this.#index.take(lane, count);
       this.place(lane);
-      removed.push(...ofLane(lane, runs));
+      for (const run of ofLane(lane, runs)) removed.push(run);
     }
-    return removed;
-  }
-
-  removeAll(): ReadyRun[] {
-    const removed: ReadyRun[] = [];
-    for (const lane of this.table) {
-      if (lane.count === 0) continue;
-      removed.push(...ofLane(lane, lane.removeAll()));
-      this.place(lane);
-    }
-    this.#count = 0;
-    this.#index.clear();
     return removed;
   }
 
   peek(): ReadyRun | undefined {
-    const lane = this.#current = this.#turns.next(true);
+    const lane = this.#current = this.#next(true);
     return lane && ofLane(lane, [lane.peek()!])[0];
   }
 
   take(count: number): void {
-    const lane = this.#current ?? this.#turns.next(true);
+    const lane = this.#current ?? this.#next(true);
     if (count === 0 || lane === undefined) return;
     this.#take(lane, count);
     this.place(lane);
@@ -179,12 +182,12 @@ export class LaneRuns implements ReadyList {
   /** Chooses messages whose turn it is, and counts them as given to a follower. */
   choose(choice: Choice, now: number): ChosenRun[] {
     this.wake(now);
-    this.#forgetIdle(true);
+    this.#idle.forget(true, this.#now, this);
     this.#turn++;
     const chosen: ChosenRun[] = [];
     let { countMax: left, limitedMax } = choice;
     for (let total = 0; left > 0;) {
-      const lane = this.#turns.next(limitedMax > 0);
+      const lane = this.#next(limitedMax > 0);
       if (lane === undefined || this.#isRoundOver(lane, total)) break;
       const run = lane.peek()!;
       if (run.attempts >= choice.attemptsMax) {
@@ -293,6 +296,14 @@ export class LaneRuns implements ReadyList {
     return held;
   }
 
+  /** Does what is due in a turn of its own: places some more lanes after a change of the rules. */
+  work(now: number): void {
+    this.wake(now);
+    if (!this.#placing.isUnderWay) return;
+    this.#placing.go(this.#now);
+    this.#listener.opened();
+  }
+
   /** Has the lanes whose times have come take part again. */
   wake(now: number): void {
     this.#now = Math.max(this.#now, now);
@@ -301,7 +312,7 @@ export class LaneRuns implements ReadyList {
       this.place(lane);
     }
     this.#forgetResting(true);
-    if (now >= this.#idleAt) this.#forgetIdle(true);
+    if (now >= this.#idle.at) this.#idle.forget(true, this.#now, this);
   }
 
   /** Ends a restoration: what was delivered before is not known, so all buckets are empty. */
@@ -311,15 +322,18 @@ export class LaneRuns implements ReadyList {
       if (lane.isUnused && lane.heldUntil <= now) this.table.delete(lane);
     }
     this.placeAll(now);
+    this.#placing.go(this.#now, Infinity);
   }
 
-  /** Puts all lanes where they belong after a change of the rules. */
+  /** Puts all lanes where they belong after a change of the rules: some at once, the others in later turns. */
   placeAll(now: number): void {
     this.#now = Math.max(this.#now, now);
-    for (const lane of this.table) {
-      lane.noteDefaults(now);
-      this.place(lane);
-    }
+    this.#placing.begin(this.#now);
+    if (this.#placing.isUnderWay) this.#listener.waits(this.nextAt);
+  }
+
+  #next(withLimited: boolean): Lane | undefined {
+    return this.#placing.next(this.#turns, withLimited, this.#now);
   }
 
   /** Puts a lane where it belongs after a change; forgets it in time if it is unused. */
@@ -329,10 +343,12 @@ export class LaneRuns implements ReadyList {
     const { nextAt } = this;
     if (nextAt < before) this.#listener.waits(nextAt);
     if (!lane.isEmpty || lane.home !== undefined || lane.isIdle) return;
-    lane.isIdle = true;
-    if (this.#idle.push(lane) > 1) return;
-    this.#idleAt = this.#now + IDLE_MS;
-    this.#listener.waits(this.#idleAt);
+    if (this.#idle.add(lane, this.#now)) this.#listener.waits(this.#idle.at);
+  }
+
+  /** Notes that an idle lane was forgotten. */
+  forgotten(lane: Lane): void {
+    this.#held?.delete(lane);
   }
 
   /**
@@ -366,27 +382,6 @@ export class LaneRuns implements ReadyList {
       lane.turnCount = 0;
     }
     return total >= CHOICE_MIN && lane.turnCount >= lane.weight;
-  }
-
-  /** Forgets unused lanes; with the right to decide, also those that have only an open breaker. */
-  #forgetIdle(mayDecide: boolean): void {
-    if (this.#idle.length === 0) return;
-    const idle = this.#idle;
-    this.#idle = [];
-    this.#idleAt = Infinity;
-    for (const lane of idle) {
-      lane.isIdle = false;
-      // It may have been forgotten while it rested.
-      if (this.table.get(lane.number) !== lane) continue;
-      if (mayDecide) lane.rest(this.#now);
-      if (!lane.isEmpty) continue;
-      if (!lane.isUnused || lane.restsAt > this.#now) {
-        this.place(lane);
-        continue;
-      }
-      this.table.delete(lane);
-      this.#held?.delete(lane);
-    }
   }
 }
 

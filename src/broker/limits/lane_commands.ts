@@ -5,7 +5,6 @@ import {
   type LaneSettings,
   type SharedLimitSettings,
 } from "../../protocol/lane_settings.ts";
-import { Alarm } from "../collections/alarm_clock.ts";
 import type { StreamFilter } from "../engine.ts";
 import type { EngineLanes, LaneQuestion } from "../engine_lanes.ts";
 import type { RuleContext } from "../rules/rule_context.ts";
@@ -55,14 +54,8 @@ export class LaneCommands implements EngineLanes {
     const { state: { router }, now } = this.#context;
     const looks = Math.min(stream.share.lanes?.table.size ?? 0, LOOKS_MAX);
     router.steps += Math.floor(looks / LANES_PER_STEP);
-    while (listing.look()) await this.#nextTurn();
+    while (listing.look()) await this.#context.nextTurn();
     return listing.tell(now());
-  }
-
-  /** Lets others have their turn. */
-  #nextTurn(): Promise<void> {
-    const { clock, now } = this.#context;
-    return new Promise((resolve) => clock.set(new Alarm(() => resolve()), now()));
   }
 
   async putLimit(name: string, given: SharedLimitSettings | null): Promise<boolean> {

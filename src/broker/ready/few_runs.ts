@@ -56,6 +56,12 @@ export class FewRuns {
     this.#head = undefined;
   }
 
+  /** Takes over all messages of a list, as it is; it must have none itself. */
+  adopt(runs: ReadyRuns): void {
+    this.#runs = runs.count === 0 ? undefined : runs;
+    this.#head = undefined;
+  }
+
   remove(ranges: readonly IdRange[]): ReadyRun[] {
     if (this.count === 0) return [];
     const [range] = ranges;
@@ -73,14 +79,6 @@ export class FewRuns {
     const removed = this.#requireRuns().remove(ranges);
     this.#head = undefined;
     this.#shrink();
-    return removed;
-  }
-
-  removeAll(): ReadyRun[] {
-    const removed = this.#runs?.removeAll() ?? this.list();
-    this.#runs = undefined;
-    this.#head = undefined;
-    this.#count = 0;
     return removed;
   }
 

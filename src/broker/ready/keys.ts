@@ -283,10 +283,6 @@ export class Keys {
     return this.#parked.findOldest();
   }
 
-  removeAll(): ReadyRun[] {
-    return this.#parked.removeAll();
-  }
-
   /** Lets a message take its key; returns 0, or the number of the key if it has to wait. */
   #claimAt(
     buffer: Uint8Array,

@@ -159,16 +159,6 @@ export class ParkedMessages {
     return firstId === undefined ? undefined : { firstId, count: 1 };
   }
 
-  removeAll(): ReadyRun[] {
-    const removed = [...this.#byKey.values()].flatMap((runs) => runs.removeAll());
-    for (const { lane, count } of removed) this.#watch?.noted(lane, -count);
-    this.#byKey.clear();
-    this.#ids.clear();
-    this.#count = 0;
-    this.#returnedCount = 0;
-    return removed;
-  }
-
   /** The key of a message that is here; undefined if it cannot be read. */
   #findKey(id: number): number | undefined {
     this.#visits++;

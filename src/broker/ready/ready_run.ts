@@ -36,7 +36,6 @@ export interface ReadyList {
   giveBack(run: ReadyRun): void;
   /** Takes out messages by id, given as joined ranges; returns the ones that were here. */
   remove(ranges: readonly IdRange[]): ReadyRun[];
-  removeAll(): ReadyRun[];
   /** The first messages to go, or `undefined` if none may go. */
   peek(): ReadyRun | undefined;
   /** Takes out the first `count` messages, at most those of the first run. */

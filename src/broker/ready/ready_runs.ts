@@ -84,12 +84,6 @@ export class ReadyRuns implements ReadyList {
     return removed;
   }
 
-  removeAll(): ReadyRun[] {
-    this.#count = 0;
-    this.#returnedCount = 0;
-    return this.#gather((list) => list.removeAll());
-  }
-
   peek(): ReadyRun | undefined {
     if (this.#byPriority === undefined) return peekAt(this.#usual);
     const priority = this.#findFirst();

@@ -6,6 +6,9 @@ import { findExcess } from "../stream/stream_limits.ts";
 import type { Store } from "../store/store.ts";
 import type { Stream } from "../stream/stream.ts";
 
+/** How many ids one step of a purge looks at: some milliseconds of work. */
+const PURGE_IDS = 4096;
+
 /** Drops messages that were not acknowledged: to make room, or because a stream is purged. */
 export class Removal {
   readonly #context: RuleContext;
@@ -42,11 +45,30 @@ export class Removal {
     return { count, skipped: countIds(wanted) - count };
   }
 
-  /** Drops all messages that no follower holds; returns how many. */
-  purge(stream: Stream): number {
-    const { share } = stream;
+  /**
+   * Drops all messages that are stored by now and that no follower holds, some thousand in a turn; returns how
+   * many. What followers take meanwhile stays.
+   */
+  async purge(stream: Stream): Promise<number> {
+    const { state: { router } } = this.#context;
+    const { share, backlog, number, intake: { storedNextId } } = stream;
     endTaken(stream);
-    const taken = share.takeAllUnheld();
+    let count = 0;
+    for (let id = backlog.findFirst(0); id < storedNextId && backlog.count > 0;) {
+      while (share.lanes?.prepareFind() === false) await this.#context.nextTurn();
+      const range = { firstId: id, count: Math.min(PURGE_IDS, storedNextId - id) };
+      const dropped = this.#purgeSome(stream, range);
+      count += dropped;
+      id = backlog.findFirst(id + PURGE_IDS);
+      if (dropped === 0 || id >= storedNextId) continue;
+      await this.#context.nextTurn();
+      if (router.getNumbered(number) !== stream) break;
+    }
+    return count;
+  }
+
+  #purgeSome({ share }: Stream, range: IdRange): number {
+    const taken = share.takeUnheld([range]);
     for (const run of joinRanges(taken)) this.forget(share.store, run);
     return countIds(taken);
   }

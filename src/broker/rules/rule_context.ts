@@ -1,7 +1,7 @@
 import type { BrokerError } from "../../../protocol.ts";
 import type { BrokerCounters } from "../broker_counters.ts";
 import type { Residency } from "../backlog/residency.ts";
-import type { AlarmClock } from "../collections/alarm_clock.ts";
+import { Alarm, type AlarmClock } from "../collections/alarm_clock.ts";
 import type { Decided } from "../event.ts";
 import type { Appender, EventLog } from "../event_log.ts";
 import type { BrokerState } from "../state/broker_state.ts";
@@ -59,6 +59,11 @@ export class RuleContext {
   commit(event: Decided, written?: () => void): void {
     this.log.commit(event, written);
     this.state.apply(event);
+  }
+
+  /** Resolves in a later turn of the event loop: others have theirs before. */
+  nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.clock.set(new Alarm(() => resolve()), this.now()));
   }
 
   /** Has a publisher forgotten that is known to the log, and tells when it was lost, if it was. */

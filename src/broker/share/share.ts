@@ -173,7 +173,7 @@ export class Share implements TurnRules, LaneListener {
     if (this.#emptyAsOf !== undefined) lanes.table.emptyAsOf(this.#emptyAsOf);
     nameless.delayedCount = this.delayed.messageCount;
     nameless.parkedCount = this.keys?.parkedCount ?? 0;
-    for (const run of this.ready.removeAll()) lanes.giveBack(run);
+    if (this.ready instanceof ReadyRuns) lanes.adopt(this.ready);
     this.ready = lanes;
     this.isGuarded = true;
     return lanes;
@@ -257,16 +257,6 @@ export class Share implements TurnRules, LaneListener {
       this.lanes?.noteElsewhere(run.lane, "delayedCount", -run.count);
       taken.push({ ...run, dueAt: at });
     }
-    for (const { count } of taken) this.#pendingCount += count;
-    return taken;
-  }
-
-  /** Takes out all messages that no follower holds; they count as pending. */
-  takeAllUnheld(): IdRange[] {
-    const parked = this.keys?.removeAll() ?? [];
-    const delayed = this.delayed.removeAll();
-    for (const { lane, count } of delayed) this.lanes?.noteElsewhere(lane, "delayedCount", -count);
-    const taken = [...this.ready.removeAll(), ...parked, ...delayed];
     for (const { count } of taken) this.#pendingCount += count;
     return taken;
   }
@@ -366,7 +356,7 @@ export class Share implements TurnRules, LaneListener {
 
   /** Has its lanes take part again whose time has come; returns when to do that next. */
   wakeLanes(now: number): number {
-    this.lanes?.wake(now);
+    this.lanes?.work(now);
     return this.lanes?.nextAt ?? Infinity;
   }
 

@@ -37,6 +37,9 @@ function giveBack(
   for (const [firstId, count, attempts] of runs) list.giveBack({ firstId, count, attempts });
 }
 
+/** All messages. */
+const ALL = [{ firstId: 0, count: Number.MAX_SAFE_INTEGER }];
+
 Deno.test("ReadyRuns.peek() is undefined for an empty list", () => {
   assertEquals(new ReadyRuns().peek(), undefined);
   assertEquals(takenList(3).peek(), undefined);
@@ -171,16 +174,16 @@ Deno.test("ReadyRuns.remove() of what is not here takes nothing and changes noth
   assertEquals(drain(list), ["3+1×1", "6+2×0"]);
 });
 
-Deno.test("ReadyRuns.removeAll() takes everything; what comes later is ready as ever", () => {
+Deno.test("ReadyRuns.remove() of all ids takes everything; what comes later is ready as ever", () => {
   const list = takenList(5);
   giveBack(list, [4, 1, 2], [1, 2, 1]);
   list.append(6, 2);
-  assertEquals(list.removeAll().map((run) => ({ ...run })).sort(byId), [
+  assertEquals(list.remove(ALL).map((run) => ({ ...run })).sort(byId), [
     { firstId: 1, count: 2, attempts: 1 },
     { firstId: 4, count: 1, attempts: 2 },
     { firstId: 6, count: 2, attempts: 0 },
   ]);
-  assertEquals([list.count, list.peek(), list.removeAll()], [0, undefined, []]);
+  assertEquals([list.count, list.peek(), list.remove(ALL)], [0, undefined, []]);
   giveBack(list, [2, 1, 1]);
   list.append(8, 1);
   assertEquals(drain(list), ["2+1×1", "8+1×0"]);
@@ -218,7 +221,7 @@ Deno.test("ReadyRuns gives the same as a plain sorted array (random)", () => {
           }).filter(({ count }) => count > 0);
           const isMeant = (id: number) =>
             isAll || ranges.some(({ firstId, count }) => id >= firstId && id < firstId + count);
-          const removed = isAll ? list.removeAll() : list.remove(ranges);
+          const removed = isAll ? list.remove(ALL) : list.remove(ranges);
           assertEquals(unfold(removed), ready.filter(({ id }) => isMeant(id)));
           away.push(...unfold(removed).map(({ id }) => id));
           ready = ready.filter(({ id }) => !isMeant(id));

@@ -13,6 +13,9 @@ import { RunList } from "../../../src/broker/collections/run_list.ts";
 import type { NotedRun } from "../../../src/broker/collections/run_part.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
+/** All messages. */
+const ALL: readonly IdRange[] = [{ firstId: 0, count: Number.MAX_SAFE_INTEGER }];
+
 /** A list of runs. */
 function listOf(...runs: readonly [firstId: number, count: number][]): RunList {
   const list = new RunList();
@@ -232,7 +235,7 @@ Deno.test("ReadyRuns of nothing has no first and no oldest message, with and wit
   ready.append(1, 1, 0);
   ready.take(1);
   assertEquals([ready.count, ready.peek(), ready.findOldest()], [0, undefined, undefined]);
-  assertEquals([ready.removeAll(), ready.listReturned()], [[], []]);
+  assertEquals([ready.remove(ALL), ready.listReturned()], [[], []]);
 });
 
 Deno.test("ReadyRuns: what is of the usual priority does not say so", () => {
@@ -297,7 +300,7 @@ Deno.test("ReadyRuns give the same as an array sorted by priority and id (random
           }).filter(({ count }) => count > 0);
           const isAll = pick % 16 === 0;
           const isMeant = ({ id }: Waiting) => isAll || isIn(ranges, id);
-          const removed = unfold(isAll ? ready.removeAll() : ready.remove(ranges));
+          const removed = unfold(isAll ? ready.remove(ALL) : ready.remove(ranges));
           assertEquals(removed.sort(byId), waiting.filter(isMeant).sort(byId));
           waiting = waiting.filter((message) => !isMeant(message));
           away.push(...removed);

@@ -133,8 +133,8 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   {
     what: "messages that wait for a key are not purged",
     file: "src/broker/share/share.ts",
-    from: "const parked = this.keys?.removeAll() ?? [];",
-    to: "const parked: IdRange[] = [];",
+    from: "[...this.ready.remove(ranges), ...this.keys?.remove(ranges) ?? []]",
+    to: "this.ready.remove(ranges)",
     found: tests("engine/memory_test.ts"),
   },
   {

@@ -1,0 +1,126 @@
+/**
+ * A purge of many messages takes turns with others.
+ *
+ * @module
+ */
+
+import { assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
+import type { PropertyWishes } from "../../../src/protocol/messages/property_wishes.ts";
+import { TestBroker } from "../../support/broker/test_broker.ts";
+import { countTurns, publishMany } from "./many_at_once.ts";
+
+const MANY = 20_000;
+
+/** Messages whose lists have as many runs as there are messages. */
+const KINDS: readonly (readonly [string, (index: number) => PropertyWishes])[] = [
+  ["of changing priorities", (index) => ({ priority: index % 3 })],
+  ["that are delayed", (index) => ({ deliverAt: 1e6 + index * 7919 % MANY })],
+  ["that expire", (index) => ({ ttlMs: 1e6 + index * 7919 % MANY })],
+  ["of many lanes", (index) => ({ lane: `lane ${index}`, priority: index % 3 })],
+  [
+    "of changing kinds",
+    (index) => [{}, { lane: "a" }, { deliverAt: 1e6 }, { key: "k" }][index % 4]!,
+  ],
+];
+
+/** The most messages that one turn removes. */
+const TURN_COUNT_MAX = 4096;
+
+for (const [kind, wishesAt] of KINDS) {
+  Deno.test(`messages ${kind} are purged some thousand in a turn`, async () => {
+    const test = new TestBroker("orders");
+    publishMany(test, MANY, wishesAt);
+    const purge = test.broker.purgeStream("orders");
+    let before = MANY;
+    const { turns, result } = await countTurns(test, purge, () => {
+      const { ready, delayed } = test.getStream("orders");
+      assertLessOrEqual(before - ready - delayed, TURN_COUNT_MAX);
+      before = ready + delayed;
+    });
+    assertEquals(result, MANY);
+    assertGreater(turns, MANY / TURN_COUNT_MAX - 1);
+    assertLess(turns, 20);
+    const { ready, delayed, bytes, pending } = test.getStream("orders");
+    assertEquals({ ready, delayed, bytes, pending }, {
+      ready: 0,
+      delayed: 0,
+      bytes: 0,
+      pending: 0,
+    });
+  });
+}
+
+Deno.test("a purge leaves alone what is published, and what followers take, meanwhile", async () => {
+  const test = new TestBroker("orders");
+  publishMany(test, MANY, (index) => ({ priority: 5 + index % 3 }));
+  const publisher = test.publisher("orders", "meanwhile");
+  const purge = test.broker.purgeStream("orders");
+  const follower = test.follower("orders", { messages: 0 });
+  let published = 0;
+  const { result } = await countTurns(test, purge, (turn) => {
+    publisher.publish(`message ${turn}`);
+    published++;
+    if (turn !== 0) return;
+    follower.setCredit(10);
+    test.dispatch();
+  });
+  assertEquals(follower.received.length, 10);
+  assertEquals(result, MANY - 10);
+  const ids = follower.sink.ids;
+  assertGreater(Math.min(...ids), TURN_COUNT_MAX);
+  const { ready, pending } = test.getStream("orders");
+  assertEquals([ready, pending], [published, 10]);
+  // What was taken ends as ever.
+  follower.ack(
+    ...follower.follower.pending.runs.flatMap(({ firstTag, count }) =>
+      Array.from({ length: count }, (_, index) => firstTag + index)
+    ),
+  );
+  test.dispatch();
+  assertLess(follower.sink.ids.length, 30);
+});
+
+Deno.test("a purge ends when its stream is deleted meanwhile, and leaves a new one of the name alone", async () => {
+  const test = new TestBroker("orders");
+  publishMany(test, MANY, (index) => ({ priority: index % 3 }));
+  const purge = test.broker.purgeStream("orders");
+  const { result } = await countTurns(test, purge, (turn) => {
+    if (turn !== 1) return;
+    test.broker.deleteStream("orders");
+    test.create("orders");
+    test.publisher("orders", "new").publish("one", "two");
+  });
+  assertEquals(result, 2 * TURN_COUNT_MAX);
+  assertEquals(test.getStream("orders").ready, 2);
+});
+
+Deno.test("two purges at a time remove each message once", async () => {
+  const test = new TestBroker("orders");
+  publishMany(test, MANY, (index) => ({ priority: index % 3 }));
+  const both = Promise.all([
+    test.broker.purgeStream("orders"),
+    test.broker.purgeStream("orders"),
+  ]);
+  const { result: [one, other] } = await countTurns(test, both);
+  assertEquals(one + other, MANY);
+  assertEquals(test.getStream("orders").ready, 0);
+});
+
+Deno.test("the events of a purge make the same state again, also the first of them", async () => {
+  const test = new TestBroker("orders");
+  publishMany(test, MANY, (index) => ({ priority: index % 3, deliverAt: index % 2 * 1e6 }));
+  let atTurn: { readonly events: number; readonly ready: number; readonly delayed: number };
+  const purge = test.broker.purgeStream("orders");
+  await countTurns(test, purge, (turn) => {
+    const { ready, delayed } = test.getStream("orders");
+    if (turn === 2) atTurn = { events: test.events.length, ready, delayed };
+  });
+  for (const { events, ready, delayed } of [atTurn!, { events: Infinity, ready: 0, delayed: 0 }]) {
+    const again = new TestBroker();
+    again.broker.state.beginRestoration();
+    for (const event of test.events.slice(0, events)) again.broker.apply(event);
+    again.broker.state.finishRestoration(test.now);
+    const info = again.getStream("orders");
+    assertEquals([info.ready, info.delayed], [ready, delayed]);
+  }
+});

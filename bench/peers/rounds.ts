@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { readSharedBytes } from "../harness/process/process_meter.ts";
 import { makeWorkspace } from "../harness/process/workspace.ts";
 import { tell } from "../harness/print.ts";
 import { visit } from "../work/visit.ts";
@@ -72,10 +73,19 @@ async function* visitPeer(
   try {
     await using workspace = await makeWorkspace(parent);
     const { directory } = workspace;
+    const sharedBytes = readSharedBytes();
     await using server = await RestartableServer.start(() => peer.start(directory, servers!));
     const { port, pid } = server;
     const works = entries.map((entry) => findWork(peer.name, entry));
-    const plan = { clientUrl: peer.client.href, config: CONFIG, port, pid, directory, works };
+    const plan = {
+      clientUrl: peer.client.href,
+      config: CONFIG,
+      port,
+      pid,
+      sharedBytes,
+      directory,
+      works,
+    };
     for await (const result of visit(plan, [], () => server.restart())) {
       yield { work: entries[done++]!.id, result };
     }

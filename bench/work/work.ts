@@ -9,6 +9,8 @@ export const SETTLE_MS = 1000;
 export interface Host {
   readonly port: number;
   readonly pid: number;
+  /** How many bytes the processes of this system shared before it was started; none if not set. */
+  readonly sharedBytes?: number;
   /** A directory on the disk that it writes to. */
   readonly directory: string;
   /** The module that exports its `openClient`. */

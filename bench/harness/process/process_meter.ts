@@ -7,7 +7,7 @@ const TICKS_PER_SECOND = 100;
  * @returns The bytes, or `undefined` where there is no `/proc`.
  */
 export function readResidentBytes(pid: number): number | undefined {
-  const found = /^VmRSS:\s+(\d+) kB$/m.exec(read(pid, "status") ?? "");
+  const found = /^VmRSS:\s+(\d+) kB$/m.exec(read(`${pid}/status`) ?? "");
   return found === null ? undefined : Number(found[1]) * 1024;
 }
 
@@ -17,7 +17,7 @@ export function readResidentBytes(pid: number): number | undefined {
  * @returns Seconds, or `undefined` where there is no `/proc`.
  */
 export function readCpuSeconds(pid: number): number | undefined {
-  const text = read(pid, "stat");
+  const text = read(`${pid}/stat`);
   if (text === undefined) return undefined;
   // The name may have spaces in it, and ends with the last bracket.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
@@ -38,17 +38,32 @@ export function readTreeCpuSeconds(pid: number): number | undefined {
 
 /**
  * Reads how many bytes of memory a process and all below it occupy; what several of them share counts
- * once.
+ * once. Shared memory counts also where the process that has written to it is gone, as long as nobody else
+ * of this system takes any meanwhile.
  *
+ * @param sharedBefore What {@linkcode readSharedBytes} gave before they were started.
  * @returns The bytes, or `undefined` where there is no `/proc`.
  */
-export function readTreeBytes(pid: number): number | undefined {
+export function readTreeBytes(pid: number, sharedBefore: number): number | undefined {
   const tree = listTree(pid);
   if (tree.length < 2) return readResidentBytes(pid);
-  return tree.reduce((sum, one) => {
-    const found = /^Pss:\s+(\d+) kB$/m.exec(read(one, "smaps_rollup") ?? "");
-    return sum + (found === null ? 0 : Number(found[1]) * 1024);
-  }, 0);
+  const own = tree.map((one) => read(`${one}/smaps_rollup`) ?? "").map(readOwnBytes);
+  const shared = Math.max(0, readSharedBytes() - sharedBefore);
+  return own.reduce((sum, bytes) => sum + bytes, shared);
+}
+
+/** Reads how many bytes of memory all processes of this system share; 0 where there is no `/proc`. */
+export function readSharedBytes(): number {
+  return readKilobytes(read("meminfo") ?? "", "Shmem") * 1024;
+}
+
+/** A process's share of what is not shared memory: of files, it shares pages with others. */
+function readOwnBytes(rollup: string): number {
+  return (readKilobytes(rollup, "Pss_Anon") + readKilobytes(rollup, "Pss_File")) * 1024;
+}
+
+function readKilobytes(text: string, name: string): number {
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0);
 }
 
 /** What the system tells of a process. */
@@ -86,16 +101,16 @@ function listProcesses(): number[] {
 }
 
 function readStat(pid: number): Stat | undefined {
-  const text = read(pid, "stat");
+  const text = read(`${pid}/stat`);
   if (text === undefined) return undefined;
   // The name may have spaces in it, and ends with the last bracket.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ").map(Number);
   return { parent: fields[1]!, times: fields.slice(11, 15) };
 }
 
-function read(pid: number, file: string): string | undefined {
+function read(file: string): string | undefined {
   try {
-    return Deno.readTextFileSync(`/proc/${pid}/${file}`);
+    return Deno.readTextFileSync(`/proc/${file}`);
   } catch (error) {
     // A process may end while its file is read: the system has no such process then.
     if (error instanceof Deno.errors.NotFound || isGone(error)) return undefined;

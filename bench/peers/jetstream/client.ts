@@ -90,7 +90,7 @@ class JetStreamPeerClient implements PeerClient {
     const all = await Promise.all(
       streams.map((stream) => consumers.get(home, stream)),
     );
-    return new JetStreamFollower(this.#connection, all);
+    return new JetStreamFollower(all);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -19,7 +19,7 @@ export const jetstreamFile: Peer = {
     "Publishers send batches of 1,000 messages, the most that a batch may have, with `startBatch` and `commit`, 2 in flight: the server answers a batch as a whole. 256 `publish` calls at a time, all their answers awaited, came out at half the rate. One by one: `publish`.",
     "`max_ack_pending` is 10000 instead of 1000, so that it holds up nobody, however many followers there are; it made no difference that was larger than the noise.",
     "Followers use `consume`, which asks for more in time and so does not stall, with a callback and `max_messages` of 500; 1000 came out no faster.",
-    "Each message is acknowledged with `ack`, which does not wait; in the end the followers wait until the consumer says that no acknowledgement is pending.",
+    "Each message is acknowledged with `ack`, which does not wait; the last one with `ackAck`, whose answer comes when all have been taken.",
     "For many streams there is one JetStream stream with `interest` retention and a durable consumer for each of them: a message is published once. A JetStream stream for each, with a publish for each, came out three to five times slower.",
     "The client's `noAsyncTraces` is on, of which its README says that it greatly improves the performance of publishers.",
   ],

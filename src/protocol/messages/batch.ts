@@ -3,7 +3,7 @@ import {
   BodyKind,
   ENTRY_HEAD_BYTES,
   hasEntryPriority,
-  KIND_AT,
+  isBareEntry,
   MORE_FLAG,
   PRIORITY_MAX,
   readEntryFlags,
@@ -88,37 +88,52 @@ export function checkBatch(
       throw badBatch(`message ${index} of ${count} begins behind the end of the batch`);
     }
     const size = readEntrySize(buffer, offset);
-    const headerBytes = readEntryHeaderBytes(buffer, offset);
-    if (size < ENTRY_HEAD_BYTES + headerBytes || size > end - offset) {
-      throw badBatch(`message ${index} of ${count} says it has ${size} bytes`);
-    }
-    if (buffer[offset + KIND_AT]! > BodyKind.json) {
-      if (readEntryKind(buffer, offset) > BodyKind.json) {
-        throw badBatch(`message ${index} of ${count} is of an unknown kind`);
-      }
-      if (readEntryPriority(buffer, offset) > PRIORITY_MAX) {
-        throw badBatch(`message ${index} of ${count} has a priority above ${PRIORITY_MAX}`);
+    // Most messages have a body and nothing else.
+    if (isBareEntry(buffer, offset) && size >= ENTRY_HEAD_BYTES && size <= end - offset) {
+      if (size - ENTRY_HEAD_BYTES > bodyBytesMax) {
+        throw tooLarge(size - ENTRY_HEAD_BYTES, bodyBytesMax);
       }
       if (hasEntryPriority(buffer, offset)) allFlags |= PRIORITY_FLAG;
-    }
-    const flags = readEntryFlags(buffer, offset);
-    allFlags |= flags;
-    if (headerBytes > 0 || flags !== 0) {
-      const propertyBytes = flags === 0 ? 0 : checkProperties(buffer, offset, mayTellStory);
-      if (flags & MORE_FLAG) allFlags |= findMoreFlags(buffer, offset);
-      checkHeaders(buffer, offset + ENTRY_HEAD_BYTES + propertyBytes, headerBytes - propertyBytes);
-    }
-    const bodyBytes = size - ENTRY_HEAD_BYTES - headerBytes;
-    if (bodyBytes > bodyBytesMax) {
-      throw new BrokerError(
-        "MESSAGE_TOO_LARGE",
-        `Cannot publish: body is ${bodyBytes} bytes, limit is ${bodyBytesMax}`,
-      );
-    }
+    } else allFlags |= checkEntry(batch, offset, index, bodyBytesMax, mayTellStory);
     offset += size;
   }
   if (offset !== end) throw badBatch(`${end - offset} bytes are left behind message ${count}`);
   return allFlags;
+}
+
+/** Checks an entry that has more than a body and a priority, or is wrong; returns its flags, and what they imply. */
+function checkEntry(
+  { buffer, end, count }: MessageBatch,
+  offset: number,
+  index: number,
+  bodyBytesMax: number,
+  mayTellStory: boolean | undefined,
+): number {
+  const size = readEntrySize(buffer, offset);
+  const headerBytes = readEntryHeaderBytes(buffer, offset);
+  const bodyBytes = size - ENTRY_HEAD_BYTES - headerBytes;
+  if (bodyBytes < 0 || size > end - offset) {
+    throw badBatch(`message ${index} of ${count} says it has ${size} bytes`);
+  }
+  if (readEntryKind(buffer, offset) > BodyKind.json) {
+    throw badBatch(`message ${index} of ${count} is of an unknown kind`);
+  }
+  if (readEntryPriority(buffer, offset) > PRIORITY_MAX) {
+    throw badBatch(`message ${index} of ${count} has a priority above ${PRIORITY_MAX}`);
+  }
+  const flags = readEntryFlags(buffer, offset);
+  const propertyBytes = flags === 0 ? 0 : checkProperties(buffer, offset, mayTellStory);
+  const more = flags & MORE_FLAG ? findMoreFlags(buffer, offset) : 0;
+  checkHeaders(buffer, offset + ENTRY_HEAD_BYTES + propertyBytes, headerBytes - propertyBytes);
+  if (bodyBytes > bodyBytesMax) throw tooLarge(bodyBytes, bodyBytesMax);
+  return flags | more | (hasEntryPriority(buffer, offset) ? PRIORITY_FLAG : 0);
+}
+
+function tooLarge(bodyBytes: number, bodyBytesMax: number): BrokerError {
+  return new BrokerError(
+    "MESSAGE_TOO_LARGE",
+    `Cannot publish: body is ${bodyBytes} bytes, limit is ${bodyBytesMax}`,
+  );
 }
 
 function badBatch(why: string): BrokerError {

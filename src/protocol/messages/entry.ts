@@ -38,10 +38,13 @@ const PRIORITY_UNIT = 0x10;
 const KIND_MASK = 0x07;
 const MORE_BIT = 0x08;
 
+/** From here on the byte of kind and priority has a priority that is too high. */
+const BARE_END = (PRIORITY_MAX + 2) * PRIORITY_UNIT;
+
 /** The flag of an entry with further properties. It is not in the byte of the flags. */
 export const MORE_FLAG = 0x400;
 
-// The next two do not call readU32 and readU16: checkBatch would take 9 ns a message instead of 6.
+// The next three do not call readU32 and readU16: checkBatch would take half as long again.
 
 /** Reads the size of the entry at `offset`; four bytes must be there. */
 export function readEntrySize(buffer: Uint8Array, offset: number): number {
@@ -52,6 +55,14 @@ export function readEntrySize(buffer: Uint8Array, offset: number): number {
 /** Reads the size of the properties and headers of an entry together. */
 export function readEntryHeaderBytes(buffer: Uint8Array, offset: number): number {
   return (buffer[offset + HEADER_BYTES_AT]! << 8) | buffer[offset + HEADER_BYTES_AT + 1]!;
+}
+
+/** Whether an entry has only a body of a known kind, and perhaps a priority: eight bytes must be there. */
+export function isBareEntry(buffer: Uint8Array, offset: number): boolean {
+  const kind = buffer[offset + KIND_AT]!;
+  return (kind & (KIND_MASK | MORE_BIT)) <= BodyKind.json && kind < BARE_END &&
+    (buffer[offset + FLAGS_AT]! | buffer[offset + HEADER_BYTES_AT]! |
+        buffer[offset + HEADER_BYTES_AT + 1]!) === 0;
 }
 
 export function readEntryKind(buffer: Uint8Array, offset: number): number {

@@ -1,4 +1,4 @@
-import { clearImmediate, setImmediate } from "node:timers";
+import { setImmediate } from "node:timers";
 import { FrameDecoder, FrameType, FrameWriter } from "../../protocol.ts";
 import { isConnectionEnd } from "./connection_end.ts";
 import type { Duplex } from "./duplex.ts";
@@ -25,6 +25,9 @@ export interface LinkOwner {
   /** Whether nothing may be sent at present but heartbeats: a link with more to send is closed instead. */
   readonly isMuted?: boolean;
 }
+
+/** A frame that only shows that its sender is alive: the same bytes for all links, without a buffer of each. */
+const HEARTBEAT = writeHeartbeat();
 
 /**
  * One connection as frames: one reader, one writer, and the facts that the heartbeat needs.
@@ -56,13 +59,13 @@ export class Link {
   readonly #duplex: Duplex;
   readonly #owner: LinkOwner;
   #sendingBytes = 0;
-  /** The bytes of a heartbeat that waits alone. */
-  #heartbeatBytes = 0;
+  /** Whether a heartbeat waits that is not in the writer. */
+  #hasHeartbeat = false;
   /** Whether a write is about to begin, as soon as the present writers have finished. */
   #isAnnounced = false;
   #isSending = false;
-  /** Set from the first write of a turn to its end. */
-  #turn: ReturnType<typeof setImmediate> | undefined;
+  /** Whether this turn has seen a write. */
+  #isInTurn = false;
   #isClosed = false;
   #isCut = false;
   /** The number of bytes that the other side has reported as received. */
@@ -91,12 +94,12 @@ export class Link {
 
   /** The bytes that wait to be accepted by the connection. */
   get outboundBytes(): number {
-    return this.writer.length + this.#sendingBytes;
+    return this.writer.length + this.#sendingBytes + (this.#hasHeartbeat ? HEARTBEAT.length : 0);
   }
 
   /** Whether a write would leave at once now. */
   get isReady(): boolean {
-    return !this.#isAnnounced && !this.#isSending && this.#turn === undefined;
+    return !this.#isAnnounced && !this.#isSending && !this.#isInTurn;
   }
 
   /** Whether a write is under way: then nothing leaves before it has been accepted. */
@@ -129,10 +132,8 @@ export class Link {
 
   /** Sends a frame that only shows that this side is alive. */
   sendHeartbeat(): void {
-    const isAlone = this.writer.length === 0;
-    this.writer.begin(FrameType.heartbeat);
-    this.writer.end();
-    if (isAlone) this.#heartbeatBytes = this.writer.length;
+    // What else is written shows as much.
+    this.#hasHeartbeat = this.writer.length === 0;
     this.flush();
   }
 
@@ -200,10 +201,17 @@ export class Link {
         const gate = this.#owner.waitToReceive?.(unfinishedBytes);
         if (gate !== undefined) await this.holdBack(gate);
       }
-      if (await this.#receive()) continue;
-      if (this.#fault !== undefined) throw this.#fault;
-      return;
+      // Here, and not in a function of its own: an idle link waits with as little as possible.
+      let count: number | null = null;
+      try {
+        if (!this.#isClosed) count = await this.#duplex.read(this.#makeSpace());
+      } catch (error) {
+        if (!isConnectionEnd(error)) throw error;
+      }
+      if (count === null) break;
+      this.#noteReceived(count);
     }
+    if (this.#fault !== undefined) throw this.#fault;
   }
 
   /** Waits before it reads on; meanwhile silence is not the other side's. */
@@ -231,7 +239,6 @@ export class Link {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    clearImmediate(this.#turn);
     this.#duplex.close();
     this.#resolveDrained();
     this.#owner.handleClosed?.();
@@ -240,15 +247,9 @@ export class Link {
   async #receive(): Promise<boolean> {
     if (this.#isClosed) return false;
     try {
-      const { decoder } = this;
-      const { bufferBytes } = decoder;
-      const space = decoder.space(1, this.#owner.isThrifty);
-      if (decoder.bufferBytes !== bufferBytes) this.#owner.handleBuffer?.();
-      const count = await this.#duplex.read(space);
+      const count = await this.#duplex.read(this.#makeSpace());
       if (count === null) return false;
-      this.decoder.received(count);
-      this.receivedBytes += count;
-      this.hasReceived = true;
+      this.#noteReceived(count);
       return true;
     } catch (error) {
       if (isConnectionEnd(error)) return false;
@@ -256,16 +257,46 @@ export class Link {
     }
   }
 
+  #makeSpace(): Uint8Array {
+    const { decoder } = this;
+    const { bufferBytes } = decoder;
+    const space = decoder.space(1, this.#owner.isThrifty);
+    if (decoder.bufferBytes !== bufferBytes) this.#owner.handleBuffer?.();
+    return space;
+  }
+
+  #noteReceived(count: number): void {
+    this.decoder.received(count);
+    this.receivedBytes += count;
+    this.hasReceived = true;
+  }
+
   async #sendAll(): Promise<void> {
     this.#isAnnounced = false;
     if (this.#isClosed) return;
-    const isHeartbeat = this.writer.length === this.#heartbeatBytes;
-    this.#heartbeatBytes = 0;
+    const isHeartbeat = this.writer.length === 0 && this.#hasHeartbeat;
+    this.#hasHeartbeat = false;
     if (!isHeartbeat && this.#owner.isMuted) return this.close();
     this.#isSending = true;
-    this.#turn ??= setImmediate(() => this.#endTurn());
+    if (!this.#isInTurn) {
+      this.#isInTurn = true;
+      turns.add(this);
+    }
+    const bytes = isHeartbeat ? HEARTBEAT : this.writer.take();
     try {
-      await this.#send(this.writer.take());
+      this.#sendingBytes = bytes.length;
+      for (let sent = 0; sent < bytes.length;) {
+        if (sent > 0 && this.#owner.isMuted) {
+          this.close();
+          break;
+        }
+        const count = await this.#duplex.write(sent === 0 ? bytes : bytes.subarray(sent));
+        sent += count;
+        this.sentBytes += count;
+        this.#sendingBytes = bytes.length - sent;
+        this.hasSent = true;
+      }
+      if (!isHeartbeat && this.#sendingBytes === 0) this.writer.recycle(bytes);
     } catch (error) {
       // The reader notices: `run` reads to the end, or throws an error that is more than an end.
       if (isConnectionEnd(error)) this.#cut();
@@ -276,7 +307,7 @@ export class Link {
     } finally {
       this.#isSending = false;
     }
-    if (this.writer.length === 0) this.#resolveDrained();
+    if (!this.#isWaiting) this.#resolveDrained();
     if (this.isReady) this.#goOn();
   }
 
@@ -288,11 +319,13 @@ export class Link {
   }
 
   #drop(): void {
+    this.#hasHeartbeat = false;
     this.writer.recycle(this.writer.take());
   }
 
-  #endTurn(): void {
-    this.#turn = undefined;
+  /** The turn of its write is over. */
+  endTurn(): void {
+    this.#isInTurn = false;
     if (this.isReady) this.#goOn();
   }
 
@@ -300,25 +333,49 @@ export class Link {
   #goOn(): void {
     if (this.#isClosed) return;
     this.#owner.handleReady?.();
-    if (this.writer.length > 0) this.flush();
+    if (this.#isWaiting) this.flush();
+  }
+
+  /** Whether anything is to be sent by the next write. */
+  get #isWaiting(): boolean {
+    return this.writer.length > 0 || this.#hasHeartbeat;
   }
 
   #resolveDrained(): void {
     this.#drained?.resolve();
     this.#drained = undefined;
   }
+}
 
-  async #send(bytes: Uint8Array): Promise<void> {
-    this.#sendingBytes = bytes.length;
-    let sent = 0;
-    while (sent < bytes.length) {
-      if (sent > 0 && this.#owner.isMuted) return this.close();
-      const count = await this.#duplex.write(sent === 0 ? bytes : bytes.subarray(sent));
-      sent += count;
-      this.sentBytes += count;
-      this.#sendingBytes = bytes.length - sent;
-      this.hasSent = true;
-    }
-    this.writer.recycle(bytes);
+/** The links that have written in this turn of the event loop: one timer tells all of them of its end. */
+class Turns {
+  #links: Link[] = [];
+
+  add(link: Link): void {
+    if (this.#links.push(link) === 1) setImmediate(() => this.#end());
   }
+
+  #end(): void {
+    const links = this.#links;
+    this.#links = [];
+    for (const link of links) {
+      try {
+        link.endTurn();
+      } catch (error) {
+        // It is the fault of that link's owner: the others go on, and it is not lost.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}
+
+const turns = new Turns();
+
+function writeHeartbeat(): Uint8Array {
+  const writer = new FrameWriter();
+  writer.begin(FrameType.heartbeat);
+  writer.end();
+  return writer.take();
 }

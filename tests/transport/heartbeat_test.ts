@@ -31,7 +31,7 @@ class Watched {
 
   /** The heartbeats that wait to be sent. */
   get heartbeatCount(): number {
-    return this.link.writer.length / frameOf(FrameType.heartbeat).length;
+    return this.link.outboundBytes / frameOf(FrameType.heartbeat).length;
   }
 
   /** Puts bytes in front of the peer that it does not take. */
@@ -41,7 +41,7 @@ class Watched {
 
   /** Takes all that waits away, as if the peer had. */
   take(): void {
-    this.link.writer.take();
+    this.link.forget();
   }
 }
 

@@ -231,6 +231,47 @@ Deno.test("Link.sendHeartbeat() sends a frame without fields", async () => {
   link.close();
 });
 
+Deno.test("Link sends no heartbeat beside what shows as much, and all links may send one at once", async () => {
+  const duplexes = [new PickyDuplex(), new PickyDuplex({ pieces: [2, 1] }), new PickyDuplex()];
+  const links = duplexes.map((duplex) => linkOn(duplex).link);
+  for (const link of links) link.sendHeartbeat();
+  assertEquals(links.map(({ outboundBytes }) => outboundBytes), [5, 5, 5]);
+  writeNumber(links[2]!, 7);
+  links[2]!.flush();
+  await Promise.all(links.map((link) => link.drain()));
+  const heartbeat = [...frameOf(FrameType.heartbeat)];
+  assertEquals(duplexes.slice(0, 2).map(({ written }) => written), [heartbeat, heartbeat]);
+  assertEquals(numbersIn(duplexes[2]!.written), [7]);
+  assertEquals(links.map(({ outboundBytes }) => outboundBytes), [0, 0, 0]);
+  for (const link of links) link.close();
+});
+
+Deno.test("Link: one owner that throws when it is told of a turn's end keeps no other from sending", async () => {
+  const failing = linkOn(new PickyDuplex());
+  const duplex = new PickyDuplex();
+  const { link } = linkOn(duplex);
+  failing.owner.onReady = () => {
+    throw new Error("an owner's fault");
+  };
+  const faults: string[] = [];
+  const listen = (event: ErrorEvent) => {
+    event.preventDefault();
+    faults.push(event.error.message);
+  };
+  globalThis.addEventListener("error", listen);
+  for (const each of [failing.link, link]) {
+    writeNumber(each, 1);
+    each.flush();
+  }
+  await turn();
+  writeNumber(link, 2);
+  link.flush();
+  await turn();
+  globalThis.removeEventListener("error", listen);
+  assertEquals([faults, numbersIn(duplex.written)], [["an owner's fault"], [1, 2]]);
+  for (const each of [failing.link, link]) each.close();
+});
+
 // Draining.
 
 Deno.test("Link handles no frame while its owner wants to wait, and says so", async () => {

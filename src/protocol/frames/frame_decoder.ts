@@ -116,7 +116,7 @@ export class FrameDecoder {
       this.#head = 0;
     }
     this.#resize(countMin, isThrifty);
-    return this.#buffer.subarray(this.#tail);
+    return this.#tail === 0 ? this.#buffer : this.#buffer.subarray(this.#tail);
   }
 
   /** Says that `count` bytes were put into the space. */

@@ -59,9 +59,19 @@ export class SessionPublisher implements PublisherSink {
     if (fields.sequence === 0) {
       throw new BrokerError("BAD_FRAME", "Cannot publish: messages are numbered from 1");
     }
-    const { start, end } = batch;
+    const { count, buffer, start, end } = batch;
+    const { sequence, settled } = fields;
     const arrivedAt = this.#answers.outlet.context.now();
-    this.#publish({ ...batch, ...fields, bytes: end - start, arrivedAt });
+    this.#publish({
+      count,
+      buffer,
+      start,
+      end,
+      sequence,
+      settled,
+      bytes: end - start,
+      arrivedAt,
+    });
   }
 
   confirm(

@@ -9,6 +9,8 @@ export interface EngineSurroundings {
   readonly dateNow: (() => number) | undefined;
   readonly hashKey: HashKey;
   readonly report: (level: "info" | "warning", message: string, fields?: LogFields) => void;
+  /** Hears, every second, how much of a journal is read, from 0 to 1. */
+  readonly noteProgress?: ((part: number) => void) | undefined;
   readonly hasten: (at: number) => void;
   readonly fail: (cause: unknown) => void;
   /** What a broker of a cluster tells the others of its files, and where its page is. */

@@ -14,7 +14,7 @@ export async function openEngine(
   surroundings: EngineSurroundings,
 ): Promise<OpenedEngine> {
   const { storage } = settings;
-  const { now, dateNow, hashKey, report, hasten, fail } = surroundings;
+  const { now, dateNow, hashKey, report, hasten, fail, noteProgress } = surroundings;
   const { memoryLimit, directory, sync: level, syncIntervalMs: intervalMs } = storage;
   const warn = (message: string, fields: LogFields) => report("warning", message, fields);
   const options = { memoryLimit, now, dateNow, hasten, hashKey, report: warn };
@@ -27,7 +27,8 @@ export async function openEngine(
   try {
     const disk = DenoDisk.open(directory);
     const diskNow = systemClock.now;
-    const log = new Journal({ disk, level, intervalMs, now, diskNow, report, fail });
+    const own = { level, intervalMs, now, diskNow, report, noteProgress, fail };
+    const log = new Journal({ disk, ...own });
     return { engine: await LocalEngine.open({ ...options, log }) };
   } catch (cause) {
     const advice =

@@ -97,6 +97,7 @@ async function openServer(
     dateNow: clock.dateNow && (() => clock.dateNow!()),
     hashKey,
     report: (level, message, fields) => log[level](message, fields),
+    noteProgress: (part) => http?.noteProgress(part),
     hasten: (at) => server?.hasten(at),
     fail: (cause) => isHandover(cause) || fail(explainFailure(cause)),
     notes: makeNotes({

@@ -11,6 +11,9 @@ const LOADED_SHARE = 1 / 8;
 /** The least room for bytes that were read back. */
 const LOADED_BYTES_MIN = 4 * SLAB_BYTES_MAX;
 
+/** What a slab takes beside its bytes and its offsets: objects, and their places in lists (measured). */
+const SLAB_OBJECT_BYTES = 1000;
+
 /** How many unused buffers of full size are kept. */
 const SPARE_COUNT_MAX = 32;
 
@@ -26,7 +29,8 @@ export interface ResidencyOptions {
  *
  * The oldest messages are delivered first. While there is room, bytes stay in memory; beyond the limit,
  * the newest are paged out, because they are needed last. Bytes that are read back, just before
- * delivery, push each other out in their order of arrival.
+ * delivery, push each other out in their order of arrival. What the broker remembers of the others takes
+ * memory, too, and leaves less room for bytes.
  */
 export class Residency {
   /** The most bytes of memory, if a pager can read others back. */
@@ -46,6 +50,8 @@ export class Residency {
   /** Memory that is booked for other things than messages. */
   #bookedBytes = 0;
   #loadedBytes = 0;
+  /** What sealed slabs take beside their bytes, wherever those are. */
+  #sideBytes = 0;
 
   constructor({ bytesMax, pager }: ResidencyOptions) {
     this.bytesMax = bytesMax;
@@ -84,13 +90,14 @@ export class Residency {
   /** Notes that a slab does not grow any more. */
   seal(slab: Slab): void {
     if (slab.isSealed) return;
-    slab.seal();
+    this.#seal(slab);
     if (this.#pager === undefined) return;
     if (this.#kept.has(slab)) this.#sealed.push(slab);
   }
 
   /** Forgets a slab that is gone. */
   remove(slab: Slab): void {
+    if (slab.isSealed) this.#sideBytes -= SLAB_OBJECT_BYTES + slab.sideBytes;
     this.#letGo(slab, slab.bytes, slab.isShared);
   }
 
@@ -114,7 +121,7 @@ export class Residency {
 
   /** Pages out the newest slabs that take no more messages; without such slabs, the oldest ones. */
   #trimKept(): void {
-    while (this.#keptBytes > 0 && this.#keptBytes + this.#bookedBytes > this.#keptMax) {
+    while (this.#keptBytes > 0 && this.#keptBytes + this.#otherBytes > this.#keptMax) {
       const newest = this.#sealed.pop();
       if (newest !== undefined) {
         if (this.#kept.has(newest)) this.#pageOut(newest);
@@ -122,7 +129,7 @@ export class Residency {
       }
       const { oldest } = this.#kept;
       if (oldest === undefined) return;
-      oldest.seal();
+      this.#seal(oldest);
       this.#pageOut(oldest);
     }
     // Slabs that are gone must not be remembered for ever.
@@ -130,6 +137,16 @@ export class Residency {
       const alive = this.#sealed.filter((slab) => this.#kept.has(slab));
       this.#sealed.splice(0, this.#sealed.length, ...alive);
     }
+  }
+
+  /** Memory that is not for the bytes of messages. */
+  get #otherBytes(): number {
+    return this.#bookedBytes + this.#sideBytes;
+  }
+
+  #seal(slab: Slab): void {
+    slab.seal();
+    this.#sideBytes += SLAB_OBJECT_BYTES + slab.sideBytes;
   }
 
   #pageOut(slab: Slab): void {
@@ -146,7 +163,9 @@ export class Residency {
   }
 
   #recycle(bytes: Uint8Array): void {
-    if (bytes.length !== SLAB_BYTES_MAX || this.#spare.length >= SPARE_COUNT_MAX) return;
-    this.#spare.push(bytes);
+    if (bytes.length !== SLAB_BYTES_MAX) return;
+    if (this.#spare.length < SPARE_COUNT_MAX) this.#spare.push(bytes);
+    // At once: the collector would come for it much later.
+    else (bytes.buffer as ArrayBuffer).transfer(0);
   }
 }

@@ -91,6 +91,11 @@ export class Slab {
     return this.offsets[this.count]!;
   }
 
+  /** The bytes of memory beside the messages; they stay the same once it is sealed. */
+  get sideBytes(): number {
+    return this.offsets.byteLength + this.#extents.byteLength + this.times.memoryBytes;
+  }
+
   get isResident(): boolean {
     return this.bytes.length > 0;
   }

@@ -116,17 +116,23 @@ export function readPublished(record: EncodedRecord, place?: Place): Published {
     const firstId = meta.getFloat64(offset + 8);
     const expiresAt = isTimed ? meta.getFloat64(offset + 16) : 0;
     const number = meta.getUint32(offset);
-    storedIn.push({ stream: "", number, firstId, ...expiresAt > 0 && { expiresAt } });
+    const at = { stream: "", number, firstId };
+    storedIn.push(expiresAt > 0 ? { ...at, expiresAt } : at);
   }
   const settled = sizes.head > 24 ? meta.getFloat64(24) : 0;
-  return {
-    type: "published",
+  const event = {
+    type: "published" as const,
     publisher: meta.getUint32(0),
     sequence: meta.getFloat64(8),
-    ...settled > 0 && { settled },
     storedIn,
     storedAt: isTimed ? meta.getFloat64(16) : 0,
     batch: batchOf(record, meta.getUint32(4)),
+  };
+  // Most have a place and no notes.
+  if (place !== undefined && settled > 0 && !isNoted) return { ...event, settled, place };
+  return {
+    ...event,
+    ...settled > 0 && { settled },
     ...isNoted && { notes: readJson(meta, streamsEnd) as PublishedNotes },
     ...place !== undefined && { place },
   };

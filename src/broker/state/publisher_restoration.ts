@@ -162,10 +162,14 @@ export class PublisherRestoration {
   }
 }
 
-/** Adds the names of streams, which are not written with each batch; leaves out those that are gone. */
-function nameStreams(storedIn: readonly StoredAt[], router: Router): StoredAt[] {
-  return storedIn.flatMap((at) => {
-    const stream = router.getNumbered(at.number)?.name;
-    return stream === undefined ? [] : [{ ...at, stream }];
-  });
+/** The streams by name, which is not written with each batch, without those that are gone. */
+function nameStreams(storedIn: readonly StoredAt[], router: Router): StoredIn[] {
+  const named: StoredIn[] = [];
+  for (const { number, firstId, replaced, isKept } of storedIn) {
+    const stream = router.getNumbered(number)?.name;
+    if (stream === undefined) continue;
+    const isAlone = replaced === undefined && isKept === undefined;
+    named.push(isAlone ? { stream, firstId } : { stream, firstId, replaced, isKept });
+  }
+  return named;
 }

@@ -47,6 +47,8 @@ export interface JournalOptions {
   /** Returns the time for tending the disk, in milliseconds, if it is another one. */
   readonly diskNow?: () => number;
   readonly report: Report;
+  /** Hears, every second while it is read, how much of it is read, from 0 to 1. */
+  readonly noteProgress?: ((part: number) => void) | undefined;
   /** Called once when nothing can be made durable any more. */
   readonly fail: (error: unknown) => void;
   /** Makes the id of a new journal; random by default. */
@@ -289,17 +291,14 @@ export class Journal implements EventLog, Pager {
     segments: SegmentList,
     content: DirectoryContent,
   ): Promise<OpenSegment> {
-    const { disk, report } = this.#options;
+    const { disk, now, report, noteProgress } = this.#options;
     const closedAt = content.hasEnd ? readClosedMark(disk, this.#journalId) : undefined;
     try {
+      const own = { disk, state, segments, now, report, noteProgress };
       const open = await recover({
-        disk,
-        state,
-        segments,
+        ...own,
         found: content.segments,
         closedAt,
-        now: this.#options.now,
-        report,
         makeRoom: () => {
           if (!content.hasReserve) return false;
           disk.remove(RESERVE_NAME);

@@ -50,6 +50,7 @@ export class HttpPort implements ConnectionSource {
   #broker: HttpBroker | undefined;
   #page: HttpPage | undefined;
   #service: HttpService | undefined;
+  readonly #starting: StartingService;
   #answerer: Pick<HttpService, "answer">;
   #startSweep: ReturnType<typeof setInterval> | undefined;
   readonly #connections: HttpConnections;
@@ -59,7 +60,8 @@ export class HttpPort implements ConnectionSource {
   constructor(options: HttpPortOptions) {
     const { settings, log, now, connectionsMax, takeNumber } = options;
     this.#options = options;
-    this.#answerer = new StartingService(settings.storage.engine === "cluster");
+    this.#starting = new StartingService(settings.storage.engine === "cluster");
+    this.#answerer = this.#starting;
     this.#tls = options.tls?.makeHttpDoor(log, now);
     this.#connections = new HttpConnections({
       deadlines: {
@@ -82,6 +84,11 @@ export class HttpPort implements ConnectionSource {
     const onConnection = (socket: AcceptedSocket) => this.#take(socket);
     this.#listener = new Listener({ hostname, port, log, onConnection });
     this.#startSweep = setInterval(() => this.sweep(now()), START_SWEEP_MS);
+  }
+
+  /** Has probes hear how much of the journal is read, from 0 to 1. */
+  noteProgress(part: number): void {
+    this.#starting.noteProgress(part);
   }
 
   /** From now on requests are answered as the broker does; it sweeps the connections, too. */

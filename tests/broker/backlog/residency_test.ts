@@ -15,6 +15,9 @@ import { MemoryPager } from "../../support/disk/memory_pager.ts";
 /** So much is always for what has been read back. */
 const LOADED_BYTES = 4 * SLAB_BYTES_MAX;
 
+/** Room for what slabs take beside their bytes: for a hundred of them. */
+const SIDE_BYTES = SLAB_BYTES_MAX / 2;
+
 /** The bytes in front of each body. */
 const HEAD = 8;
 
@@ -27,7 +30,7 @@ class Memory {
 
   /** Begins with room for so many slabs of full size that are not read back. */
   constructor(slabCount: number) {
-    const bytesMax = LOADED_BYTES + slabCount * SLAB_BYTES_MAX;
+    const bytesMax = LOADED_BYTES + SIDE_BYTES + slabCount * SLAB_BYTES_MAX;
     this.residency = new Residency({ bytesMax, pager: this.pager });
   }
 
@@ -168,6 +171,27 @@ Deno.test("Residency.remove() makes room, wherever the slab was", () => {
   assertEquals([4, 5].map((id) => memory.slabs[id - 1]!.isResident), [true, true]);
   memory.addSealed(1);
   assertEquals([4, 5, 6].map((id) => memory.slabs[id - 1]!.isResident), [true, false, true]);
+});
+
+Deno.test("Residency has less room for bytes, the more slabs there are, until they are gone", () => {
+  const memory = new Memory(2);
+  // Each of them takes a kilobyte and more, and none of its bytes is in memory in the end.
+  memory.addSealed(600, 2000);
+  memory.addSealed(2);
+  assertEquals(memory.resident.at(-1), 602);
+  assertFalse(memory.resident.includes(601));
+  memory.remove(...Array.from({ length: 600 }, (_, index) => index + 1));
+  memory.addSealed(1);
+  assertEquals(memory.resident, [602, 603]);
+});
+
+Deno.test("Residency frees the buffers that it does not keep for others", () => {
+  const memory = new Memory(60);
+  memory.addSealed(40);
+  const buffers = memory.slabs.map(({ bytes }) => bytes);
+  memory.remove(...memory.slabs.map(({ firstId }) => firstId));
+  assertEquals(buffers.filter(({ length }) => length === SLAB_BYTES_MAX).length, 32);
+  assertEquals(buffers.filter(({ length }) => length === 0).length, 8);
 });
 
 Deno.test("Residency forgets slabs that are gone, however many they were", () => {

@@ -33,6 +33,10 @@ Deno.test("a broker that reads its journal lives, is not ready, and answers noth
       ready: false,
       reasons: ["starting: the journal is being read"],
     });
+    port.noteProgress(0.379);
+    assertEquals(JSON.parse((await ask("/readyz"))[1]).reasons, [
+      "starting: the journal is being read, 37 % so far",
+    ]);
     for (
       const [path, method] of [["/metrics"], ["/"], ["/livez", "POST"], ["/api/login", "POST"]]
     ) {

@@ -34,16 +34,15 @@ export const HEAD: SegmentHead = { base: 5 * 2 ** 32 + 77, journalId: 0xfeed };
 
 /** A file of given bytes that can be read, and changed by hand. */
 export function fileOf(bytes: Uint8Array): DiskFile {
+  const read = (buffer: Uint8Array, position: number) => {
+    const piece = bytes.subarray(position, position + buffer.length);
+    buffer.set(piece);
+    return piece.length;
+  };
   return {
     measure: () => bytes.length,
-    read(buffer, position) {
-      const piece = bytes.subarray(position, position + buffer.length);
-      buffer.set(piece);
-      return piece.length;
-    },
-    readLater() {
-      throw new Error("nobody reads it so");
-    },
+    read,
+    readLater: (buffer, position) => Promise.resolve(read(buffer, position)),
     write() {
       throw new Error("nobody writes to it");
     },

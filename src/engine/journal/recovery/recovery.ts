@@ -3,8 +3,10 @@ import { readEvents } from "../../../broker/events/event_codec.ts";
 import type { LoggedState } from "../../../broker/event_log.ts";
 import { damaged, type FoundSegment, readHead } from "../segments/directory.ts";
 import { type Disk, DiskFullError, writeAll } from "../disk/disk.ts";
-import type { SegmentHead } from "../segments/format.ts";
+import { SEGMENT_HEAD_BYTES, type SegmentHead } from "../segments/format.ts";
 import { Group } from "../segments/group.ts";
+import { Progress } from "./progress.ts";
+import { ReadAhead, type ReadPart } from "../segments/read_ahead.ts";
 import { findUnreadable, replayRest, replaySegment } from "./replay.ts";
 import { type Fault, scanSegment } from "../segments/scan.ts";
 import type { SegmentFile } from "../segments/segment_file.ts";
@@ -13,12 +15,6 @@ import { findTail, type Tail } from "../segments/tail.ts";
 
 /** The most torn ends that are kept: a broker that is killed again and again must not fill its disk. */
 const TORN_COUNT_MAX = 16;
-
-/** The interval of progress messages, in milliseconds. */
-const PROGRESS_MS = 2000;
-
-/** How long segments are read before probes and signals have their turn, in milliseconds. */
-const TURN_MS = 50;
 
 export type Report = (
   level: "info" | "warning",
@@ -36,6 +32,8 @@ export interface RecoveryOptions {
   /** Returns a monotonic time, in milliseconds. */
   readonly now: () => number;
   readonly report: Report;
+  /** Hears, every second, how much of the journal is read, from 0 to 1. */
+  readonly noteProgress?: ((part: number) => void) | undefined;
   /** Makes room on the disk, if it can. */
   readonly makeRoom: () => boolean;
 }
@@ -110,28 +108,35 @@ async function readAll(
   options: RecoveryOptions,
   heads: readonly SegmentHead[],
 ): Promise<Tail | undefined> {
-  const { disk, state, segments, closedAt, now, report } = options;
+  const { disk, state, segments, closedAt } = options;
+  const progress = new Progress(options);
+  const ahead = new ReadAhead();
+  const lastIndex = segments.all.length - 1;
   let tail: Tail | undefined;
-  let toldAt = now();
-  let turnAt = toldAt;
-  for (const [index, segment] of segments.all.entries()) {
-    const head = heads[index]!;
-    if (index === segments.all.length - 1) {
-      tail = findTail({ file: segment.file, head, size: segment.size, closedAt });
-      checkFaults(disk, segment, tail.faults);
-      segment.size = tail.proven;
+  try {
+    for (const [index, segment] of segments.all.entries()) {
+      const head = heads[index]!;
+      if (index === lastIndex) {
+        tail = findTail({ file: segment.file, head, size: segment.size, closedAt });
+        checkFaults(disk, segment, tail.faults);
+        segment.size = tail.proven;
+      }
+      // The last one is read when its end is known.
+      const next = index + 1 < lastIndex ? partOf(segments.all[index + 1]!) : undefined;
+      const pause = (offset: number) => progress.note(index, offset);
+      const own = { disk, head, segment, ahead, next, pause };
+      checkFaults(disk, segment, await replaySegment(state, own));
     }
-    checkFaults(disk, segment, replaySegment(state, { disk, head, segment }));
-    if (now() - turnAt >= TURN_MS) {
-      // The runtime polls its sockets only when it is idle for a moment.
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      turnAt = now();
-    }
-    if (now() - toldAt < PROGRESS_MS) continue;
-    toldAt = now();
-    report("info", "reading the journal", { segment: index + 1, of: segments.all.length });
+  } finally {
+    await ahead.settle();
   }
+  progress.end();
   return tail;
+}
+
+/** What is read of a segment. */
+function partOf({ file, size }: SegmentFile): ReadPart {
+  return { file, start: SEGMENT_HEAD_BYTES, end: size };
 }
 
 function checkFaults(

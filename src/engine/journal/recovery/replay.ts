@@ -8,7 +8,14 @@ import { readPieces } from "./checkpoint_v3.ts";
 import { CheckpointWatch } from "./checkpoint_watch.ts";
 import type { Disk } from "../disk/disk.ts";
 import type { SegmentHead } from "../segments/format.ts";
-import { type Fault, type ScannedRecord, scanSegment } from "../segments/scan.ts";
+import {
+  type Fault,
+  scanAhead,
+  type ScanAheadOptions,
+  type ScannedRecord,
+  scanSegment,
+  type ScanVisitor,
+} from "../segments/scan.ts";
 import type { SegmentFile } from "../segments/segment_file.ts";
 
 /** The known types of records; a void record may have had any type. */
@@ -28,20 +35,39 @@ export interface ReplayPartOptions extends ReplayOptions {
   readonly end: number;
 }
 
-/** Applies a segment's events; returns faults that belong to no stream. */
-export function replaySegment(state: LoggedState, options: ReplayOptions): Fault[] {
+/** A segment that is read ahead. */
+export interface ReplayAheadOptions
+  extends ReplayOptions, Pick<ScanAheadOptions, "ahead" | "next" | "pause"> {}
+
+/** Applies a segment's events; resolves to faults that belong to no stream. */
+export async function replaySegment(
+  state: LoggedState,
+  options: ReplayAheadOptions,
+): Promise<Fault[]> {
+  const { segment: { file, size: end } } = options;
   const watch = new CheckpointWatch();
-  const faults = replayPart(state, { ...options, watch, end: options.segment.size });
+  const faults: Fault[] = [];
+  await scanAhead({ ...options, file, end }, visitRecords(state, { ...options, watch }, faults));
   const fault = watch.finish();
   return fault === undefined ? faults : [...faults, fault];
 }
 
 /** Applies the events of some groups of a segment; returns faults that belong to no stream. */
 export function replayPart(state: LoggedState, options: ReplayPartOptions): Fault[] {
-  const { disk, head, segment, watch, start, end } = options;
+  const { head, segment: { file }, start, end } = options;
   const faults: Fault[] = [];
+  scanSegment({ file, head, start, end }, visitRecords(state, options, faults));
+  return faults;
+}
+
+/** Makes a visitor that applies the events of records, and adds faults that belong to no stream. */
+function visitRecords(
+  state: LoggedState,
+  { disk, segment, watch }: ReplayOptions & Pick<ReplayPartOptions, "watch">,
+  faults: Fault[],
+): ScanVisitor {
   const addFault = (fault: Fault | undefined) => fault && void faults.push(fault);
-  scanSegment({ file: segment.file, head, start, end }, {
+  return {
     record(record) {
       if (!record.isIntact) return noteDamage(state, record, { disk, segment });
       if (!KNOWN_TYPES.has(record.type % RecordType.void)) {
@@ -52,8 +78,7 @@ export function replayPart(state: LoggedState, options: ReplayPartOptions): Faul
       addFault(findUnreadable(record, () => replayRecord(state, record, segment)));
     },
     fault: (fault) => void faults.push(fault),
-  });
-  return faults;
+  };
 }
 
 /** Applies the events behind a segment's checkpoint, which was just written. */

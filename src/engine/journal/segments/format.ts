@@ -43,7 +43,7 @@
  * @module
  */
 
-import { crc32 } from "node:zlib";
+import { sumUp } from "./crc.ts";
 
 /**
  * The version of this format; a broker refuses a journal of a later one. Version 2 has times and
@@ -75,12 +75,19 @@ export const RECORD_HEAD_BYTES = 20;
  * A checksum of bytes at a position of a journal.
  *
  * @param position Their position, or that of the record or group that they belong to.
+ * @param start Where they begin, and where they end.
  */
-export function checksum(bytes: Uint8Array, position: number, journalId: number): number {
+export function checksum(
+  bytes: Uint8Array,
+  position: number,
+  journalId: number,
+  start: number = 0,
+  end: number = bytes.length,
+): number {
   const high = Math.floor(position / 2 ** 32);
   // Two odd constants, so that neighbouring positions and ids are far apart.
   const seed = Math.imul(position, 0x9e3779b1) ^ Math.imul(high, 0x85ebca6b) ^ journalId;
-  return crc32(bytes, seed >>> 0);
+  return sumUp(bytes, start, end, seed >>> 0);
 }
 
 export interface SegmentHead {
@@ -160,8 +167,7 @@ export function readGroupHead(view: DataView, offset: number, spot: Spot): Group
 export function sealRecord(bytes: Uint8Array, view: DataView, offset: number, spot: Spot): number {
   const metaEnd = offset + RECORD_HEAD_BYTES + view.getUint32(offset + 4);
   const end = metaEnd + view.getUint32(offset + 8);
-  const body = bytes.subarray(metaEnd, end);
-  view.setUint32(offset + 12, checksum(body, spot.position, spot.journalId));
+  view.setUint32(offset + 12, checksum(bytes, spot.position, spot.journalId, metaEnd, end));
   view.setUint32(offset + 16, headChecksum(bytes, offset, metaEnd, spot));
   return end;
 }
@@ -172,7 +178,6 @@ export function headChecksum(
   metaEnd: number,
   { position, journalId }: Spot,
 ): number {
-  const head = checksum(bytes.subarray(offset, offset + 16), position, journalId);
-  const meta = offset + RECORD_HEAD_BYTES;
-  return metaEnd === meta ? head : crc32(bytes.subarray(meta, metaEnd), head);
+  const head = checksum(bytes, position, journalId, offset, offset + 16);
+  return sumUp(bytes, offset + RECORD_HEAD_BYTES, metaEnd, head);
 }

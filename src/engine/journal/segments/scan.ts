@@ -12,9 +12,8 @@ import {
   type SegmentHead,
   type Spot,
 } from "./format.ts";
-
-/** The bytes that are read from the file at a time. */
-const CHUNK_BYTES = 4 * 1024 * 1024;
+import { CHUNK_BYTES, type ReadAhead, type ReadPart } from "./read_ahead.ts";
+import { ScanWindow } from "./scan_window.ts";
 
 /** A record in the buffer of the scan; valid during the call only. */
 export interface ScannedRecord extends EncodedRecord {
@@ -65,65 +64,72 @@ export function scanSegment(options: ScanOptions, visitor: ScanVisitor): void {
   new Scan(options, visitor).run();
 }
 
-class Window {
-  readonly #file: DiskFile;
-  readonly #end: number;
-  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
-  view: DataView<ArrayBuffer> = new DataView(this.bytes.buffer);
-  #offset = 0;
-  #length = 0;
+export interface ScanAheadOptions extends ScanOptions {
+  readonly ahead: ReadAhead;
+  /** What is read when this segment has come to its end. */
+  readonly next?: ReadPart | undefined;
+  /** Called before each chunk, with its offset; the scan waits for it. */
+  readonly pause: (offset: number) => Promise<void> | undefined;
+}
 
-  constructor(file: DiskFile, end: number) {
-    this.#file = file;
-    this.#end = end;
-  }
-
-  /** Brings a number of bytes from an offset on into the buffer, or all there are; returns the index. */
-  reach(offset: number, length: number): number {
-    const needed = Math.min(length, this.#end - offset);
-    if (offset >= this.#offset && offset + needed <= this.#offset + this.#length) {
-      return offset - this.#offset;
-    }
-    const size = Math.min(Math.max(needed, CHUNK_BYTES), this.#end - offset);
-    if (this.bytes.length < size) {
-      this.bytes = new Uint8Array(size);
-      this.view = new DataView(this.bytes.buffer);
-    }
-    this.#offset = offset;
-    this.#length = this.#file.read(this.bytes.subarray(0, size), offset);
-    return 0;
-  }
-
-  /** The number of bytes from an index on. */
-  countFrom(index: number): number {
-    return this.#length - index;
-  }
+/** Reads a segment as {@linkcode scanSegment} does, but in chunks that are read ahead on another thread. */
+export async function scanAhead(options: ScanAheadOptions, visitor: ScanVisitor): Promise<void> {
+  await new Scan(options, visitor).runAhead(options);
 }
 
 class Scan {
   readonly #head: SegmentHead;
   readonly #end: number;
   readonly #visitor: ScanVisitor;
-  readonly #window: Window;
+  readonly #window: ScanWindow;
   #offset: number;
 
   constructor({ file, head, end, start = SEGMENT_HEAD_BYTES }: ScanOptions, visitor: ScanVisitor) {
     this.#head = head;
     this.#end = end;
     this.#visitor = visitor;
-    this.#window = new Window(file, end);
+    this.#window = new ScanWindow(file, end);
     this.#offset = start;
   }
 
   run(): void {
+    while (this.#offset < this.#end) this.#step(this.#readGroup(this.#offset));
+  }
+
+  async runAhead({ ahead, next, pause }: ScanAheadOptions): Promise<void> {
     while (this.#offset < this.#end) {
-      const group = this.#readGroup(this.#offset);
-      if (group === undefined) this.#skipFault("no intact group begins here");
-      else if (group.end > this.#end) this.#skipFault("a group is cut short", group.offset + 1);
-      else {
-        this.#visitGroup(group);
-        this.#offset = group.end;
+      let group = this.#findNear();
+      if (group === undefined) {
+        const pausing = pause(this.#offset);
+        if (pausing !== undefined) await pausing;
+        await this.#window.advance(this.#offset, ahead, next);
+        group = this.#findNear();
       }
+      if (group === undefined) {
+        // What is larger than a chunk, or not as it was written, is read here and now.
+        await ahead.settle();
+        group = this.#readGroup(this.#offset);
+      }
+      this.#step(group);
+    }
+    this.#window.close(ahead);
+  }
+
+  /** The group at the present offset, if all of it is in memory. */
+  #findNear(): ScannedGroup | undefined {
+    if (!this.#window.covers(this.#offset, GROUP_HEAD_BYTES)) return undefined;
+    const group = this.#readGroup(this.#offset);
+    const isWhole = group !== undefined &&
+      this.#window.covers(this.#offset, group.end - group.offset);
+    return isWhole ? group : undefined;
+  }
+
+  #step(group: ScannedGroup | undefined): void {
+    if (group === undefined) this.#skipFault("no intact group begins here");
+    else if (group.end > this.#end) this.#skipFault("a group is cut short", group.offset + 1);
+    else {
+      this.#visitGroup(group);
+      this.#offset = group.end;
     }
   }
 
@@ -213,7 +219,7 @@ class Scan {
     const { position, journalId } = this.#spot(offset);
     const bodyEnd = end + shift;
     const isIntact = type >= RecordType.void ||
-      checksum(bytes.subarray(start, bodyEnd), position, journalId) === view.getUint32(index + 12);
+      checksum(bytes, position, journalId, start, bodyEnd) === view.getUint32(index + 12);
     this.#visitor.record({
       type,
       meta: new DataView(bytes.buffer, metaAt, start - metaAt),

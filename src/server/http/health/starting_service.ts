@@ -16,11 +16,16 @@ const RETRY_AFTER_MS = 1000;
  * be asked for a login then, so nothing else is told.
  */
 export class StartingService {
-  readonly #reason: string;
+  #reason: string;
 
   /** @param isInCluster Whether the journal is the log of a cluster. */
   constructor(isInCluster: boolean) {
     this.#reason = isInCluster ? WAITING : READING;
+  }
+
+  /** Tells from now on how much of the journal is read, from 0 to 1. */
+  noteProgress(part: number): void {
+    this.#reason = `${READING}, ${Math.floor(part * 100)} % so far`;
   }
 
   /** Answers a request; the connection goes on. */

@@ -1,0 +1,48 @@
+/** What counts as grown, and what does not. */
+import { assertEquals } from "@std/assert";
+import { HEAP } from "./figures.ts";
+import { Flatness, LOOKS_MIN, WARM_UP } from "./flatness.ts";
+
+/** Looks so often, at what a function of the number gives. */
+function look(count: number, size: (look: number) => Record<string, number>): string[] {
+  const flatness = new Flatness();
+  for (let number = 0; number < count; number++) flatness.add(size(number));
+  return flatness.findGrowth();
+}
+
+const MIB = 2 ** 20;
+
+Deno.test("one more with each look is found, also from nothing, and is named", () => {
+  const found = look(LOOKS_MIN, (at) => ({ "Router.#streams": at, "timers: Timeout": 3 }));
+  assertEquals(found, ["Router.#streams: 2 3 … 6 7"]);
+  const late = look(14, (at) => at < 10 ? {} : { "objects of Weed": 1 });
+  assertEquals(late, ["objects of Weed: 0 0 0 0 … 1 1 1 1"]);
+});
+
+Deno.test("what goes up and down, or is there since the first looks, has not grown", () => {
+  assertEquals(look(30, (at) => ({ a: 5 + at % 3, b: Math.min(at, WARM_UP) })), []);
+  assertEquals(look(30, (at) => ({ a: 30 - at })), []);
+});
+
+Deno.test("what is kept on purpose may grow to its bound, and not beyond", () => {
+  assertEquals(look(30, (at) => ({ "GroupQueue.#spare": Math.min(at, 8) })), []);
+  const found = look(9, (at) => ({ "GroupQueue.#spare": at + 2 }));
+  assertEquals(found, ["GroupQueue.#spare: 4 5 … 9 10"]);
+});
+
+Deno.test("bytes have grown beyond a margin, whatever they do in between", () => {
+  assertEquals(look(14, (at) => ({ [HEAP]: (at % 2) * 3 * MIB })), []);
+  assertEquals(look(14, (at) => ({ [HEAP]: at * MIB / 4 })), []);
+  assertEquals(look(14, (at) => ({ [HEAP]: at * MIB })), [
+    `${HEAP}: ${4 * MIB} → ${12 * MIB}, ${4 * MIB} more are allowed`,
+  ]);
+});
+
+Deno.test("of few looks, one more or two in all may be chance", () => {
+  assertEquals(look(LOOKS_MIN, (at) => ({ a: Math.floor(at / 2) })), []);
+  assertEquals(look(30, (at) => ({ a: Math.floor(at / 12) })).length, 1);
+});
+
+Deno.test("too few looks say nothing", () => {
+  assertEquals(look(LOOKS_MIN - 1, (at) => ({ a: at })), []);
+});

@@ -15,12 +15,13 @@
 
 import { BrokerProcess, type EngineName, ENGINES } from "../harness/broker_process.ts";
 import { repeat, runMain, runRounds } from "../harness/frame/main.ts";
+import { CpuMeter } from "../harness/process/cpu_meter.ts";
 import { readScale, type Scale, takeShare } from "../harness/frame/scale.ts";
 import { describeSurroundings, type Fact } from "../harness/frame/surroundings.ts";
 import { print } from "../harness/print.ts";
 import { type Clients, type RoundPlan, runRound } from "../harness/round.ts";
 import { WAYS } from "../harness/sending.ts";
-import { measureIdleConnection } from "../work/idle.ts";
+import { measureIdleConnection, measureIdleCpu } from "../work/idle.ts";
 import { measureReceipts, type ReceiptTimes } from "./receipt_time.ts";
 import { formatReport, type Row } from "./report.ts";
 
@@ -34,7 +35,7 @@ const CLIENT = new URL("../harness/simplemq_client.ts", import.meta.url);
 
 /** Measures everything, and prints it. */
 async function measure(scale: Scale): Promise<void> {
-  const { brokers, connections, starts } = scale;
+  const { brokers, connections, starts, idleSeconds } = scale;
   const found = await measureRows(scale);
   const startMs = await repeat("start", starts, measureStart);
   const idleBytes = await repeat("idle connections", brokers, async () => {
@@ -42,8 +43,19 @@ async function measure(scale: Scale): Promise<void> {
     const { pid, port } = broker;
     return await measureIdleConnection({ clientUrl: CLIENT.href, pid, port }, connections);
   });
-  const known = idleBytes.filter((bytes) => bytes !== undefined);
-  print(formatReport({ ...found, startMs, idleBytes: known, connections }));
+  const idleCpu = await repeat("idle clients", 1, async () => {
+    await using broker = await BrokerProcess.start("journal");
+    const { pid, port } = broker;
+    const span = { settleMs: idleSeconds * 1000, spanMs: idleSeconds * 1000 };
+    return await measureIdleCpu({ clientUrl: CLIENT.href, pid, port }, connections, span);
+  });
+  print(formatReport({
+    ...found,
+    startMs,
+    idleBytes: idleBytes.filter((bytes) => bytes !== undefined),
+    idleCpu: idleCpu.filter((part) => part !== undefined),
+    connections,
+  }));
 }
 
 /** Measures all rows in turn, round after round, so that what disturbs one disturbs all. */
@@ -55,12 +67,16 @@ async function measureRows(scale: Scale): Promise<{
   await using journal = await BrokerProcess.start("journal");
   await using memory = await BrokerProcess.start("memory");
   const clients = { journal: await connectTo(journal), memory: await connectTo(memory) };
+  const meters = { journal: new CpuMeter(journal.pid), memory: new CpuMeter(memory.pid) };
   const benches = planRounds(scale);
   const rounds = await runRounds("throughput", scale.rounds, async () => {
     const results = [];
     for (const { engine, plan } of benches) {
-      const round = runRound(clients[engine], plan);
-      results.push(await journal.during(memory.during(round)));
+      const meter = meters[engine];
+      meter.start();
+      const pass = await journal.during(memory.during(runRound(clients[engine], plan)));
+      meter.stop();
+      results.push({ ...pass, cpu: meter.taken });
     }
     const { publishing } = clients.journal;
     const measuring = measureReceipts(publishing, journal.directory, scale.flushes);

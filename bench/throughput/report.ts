@@ -1,3 +1,4 @@
+import type { CpuTimes } from "../harness/process/cpu_meter.ts";
 import type { EngineName } from "../harness/broker_process.ts";
 import { type Fact, formatFacts } from "../harness/frame/surroundings.ts";
 import type { RoundPlan } from "../harness/round.ts";
@@ -6,11 +7,16 @@ import { type Column, formatColumns, formatNumber, spread } from "../harness/tab
 import type { Pass } from "../harness/transfer.ts";
 import type { ReceiptTimes } from "./receipt_time.ts";
 
+/** A round, with the processor time that it took, where the system tells. */
+export interface RoundResult extends Pass {
+  readonly cpu: CpuTimes | undefined;
+}
+
 /** Rounds of one kind. */
 export interface Row {
   readonly engine: EngineName;
   readonly plan: RoundPlan;
-  readonly results: readonly Pass[];
+  readonly results: readonly RoundResult[];
 }
 
 /** Everything that was measured. */
@@ -23,7 +29,9 @@ export interface Findings {
   readonly startMs: readonly number[];
   /** Bytes of memory for an idle connection; none where the system does not tell. */
   readonly idleBytes: readonly number[];
-  /** On how many connections that was measured. */
+  /** Which part of one processor a broker with idle clients takes, in the same way. */
+  readonly idleCpu: readonly number[];
+  /** On how many connections, or clients, both were measured. */
   readonly connections: number;
 }
 
@@ -34,6 +42,8 @@ export function formatReport(findings: Findings): string {
     formatFacts(facts),
     "Published, confirmed, delivered and acknowledged; the median of all rounds:",
     formatThroughput(rows),
+    "Processor time for each message, in microseconds; the mean of all rounds:",
+    formatCpu(rows),
     "Each message awaited before the next one is sent, in milliseconds:",
     formatLatency(rows.filter(({ plan }) => plan.way.isTimed)),
     formatReceipts(receipts),
@@ -52,6 +62,22 @@ function formatThroughput(rows: readonly Row[]): string {
     ["MB/s", (row) => rateOf(row).median * row.plan.bodyBytes / 1e6],
     ["rounds of", ({ plan }) => plan.count],
     ["of memory", (row) => formatShare(row, rows)],
+  ]);
+}
+
+/** What messages cost: the mean, because the system counts in coarse steps. */
+function formatCpu(rows: readonly Row[]): string {
+  const mean = (side: keyof CpuTimes) => ({ plan, results }: Row) => {
+    if (results.some(({ cpu }) => cpu === undefined)) return "";
+    const seconds = results.reduce((sum, { cpu }) => sum + cpu![side], 0);
+    return formatNumber(seconds / (plan.count * results.length) * 1e6, 2);
+  };
+  return formatColumns(rows, [
+    ["published with", ({ plan }) => plan.way.name],
+    ["engine", ({ engine }) => engine],
+    ["body", formatBody],
+    ["broker", mean("broker")],
+    ["clients", mean("clients")],
   ]);
 }
 
@@ -106,7 +132,7 @@ function formatReceipts(receipts: readonly ReceiptTimes[]): string {
   } ms: ${median} times as long (${lowest} to ${highest}).`;
 }
 
-function formatProcess({ startMs, idleBytes, connections }: Findings): string {
+function formatProcess({ startMs, idleBytes, idleCpu, connections }: Findings): string {
   interface Fact {
     readonly what: string;
     readonly values: readonly number[];
@@ -123,6 +149,11 @@ function formatProcess({ startMs, idleBytes, connections }: Findings): string {
     values: idleBytes.map((bytes) => bytes / 1000),
     decimals: 1,
     measured: `${idleBytes.length} times ${formatNumber(connections)}`,
+  }, {
+    what: "broker with idle clients, % of a processor",
+    values: idleCpu.map((part) => 100 * part),
+    decimals: 2,
+    measured: `${formatNumber(connections)} with a publisher and a follower each`,
   }];
   const read = (key: keyof Summary): Column<Fact> => [key, ({ values, decimals }) => {
     return formatNumber(summarise(values)[key], decimals);

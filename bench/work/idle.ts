@@ -1,6 +1,6 @@
 import { delay } from "@std/async/delay";
 import { Child, type ChildPlan } from "../harness/process/child.ts";
-import { readResidentBytes } from "../harness/process/process_meter.ts";
+import { readCpuSeconds, readResidentBytes } from "../harness/process/process_meter.ts";
 import { measureThroughput } from "./throughput.ts";
 import { type Host, type IdleWork, type Result, SETTLE_MS } from "./work.ts";
 
@@ -48,18 +48,56 @@ export async function measureIdleConnection(
   return (after - before) / count;
 }
 
+/** When the processor time of a broker with idle clients is read, in milliseconds. */
+export interface IdleSpan {
+  /** How long they have been connected before: until then their handshakes are cleared away. */
+  readonly settleMs: number;
+  /** How long it is watched. */
+  readonly spanMs: number;
+}
+
+/**
+ * Measures which part of one processor a broker takes while clients with a publisher and a follower each do
+ * nothing, in a process of their own: heartbeats, and what a broker does anyway.
+ *
+ * @returns The part, from 0 to 1, or `undefined` where the system does not tell.
+ * @throws {Error} If not all of them could be opened.
+ */
+export async function measureIdleCpu(
+  broker: Broker,
+  count: number,
+  { settleMs, spanMs }: IdleSpan,
+): Promise<number | undefined> {
+  let part: number | undefined;
+  await withIdleClients(broker, count, async () => {
+    await delay(settleMs);
+    const before = readCpuSeconds(broker.pid);
+    const begin = performance.now();
+    await delay(spanMs);
+    const seconds = (performance.now() - begin) / 1000;
+    const after = readCpuSeconds(broker.pid);
+    if (before !== undefined && after !== undefined) part = (after - before) / seconds;
+  }, "idle");
+  return part;
+}
+
 async function readSettled(pid: number, settleMs: number): Promise<number | undefined> {
   await delay(settleMs);
   return readResidentBytes(pid);
 }
 
-/** Does something while so many clients, in a process of their own, are connected and idle. */
+/**
+ * Does something while so many clients, in a process of their own, are connected and idle.
+ *
+ * @param stream The stream that they publish to and follow, if they do.
+ */
 async function withIdleClients(
   { clientUrl, config, port, env = {} }: Broker,
   count: number,
   act: () => Promise<void>,
+  stream?: string,
 ): Promise<void> {
-  const args = [clientUrl, String(port), String(count)];
+  const args = [clientUrl, String(port), String(count)].concat(stream ?? []);
   const flags = config === undefined ? [] : ["--config", config];
   const child = new Child({ program: PROGRAM, args, flags, env, output: "stdout" });
   try {

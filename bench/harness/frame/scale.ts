@@ -14,6 +14,8 @@ export interface Scale {
   readonly brokers: number;
   /** Idle connections that each of them gets. */
   readonly connections: number;
+  /** How long the processor time of a broker with idle clients is watched, in seconds; as long as before that. */
+  readonly idleSeconds: number;
 }
 
 /** For figures to quote. */
@@ -24,6 +26,7 @@ const FULL: Scale = {
   starts: 5,
   brokers: 3,
   connections: 1000,
+  idleSeconds: 30,
 };
 
 /** For a look at whether it works; its figures mean nothing. */
@@ -34,6 +37,7 @@ const QUICK: Scale = {
   starts: 2,
   brokers: 1,
   connections: 50,
+  idleSeconds: 1,
 };
 
 /**

@@ -6,7 +6,7 @@
  * deno task test:soak [--minutes 60] [--seed N]
  * ```
  *
- * A line for each round tells how far it is. In the end it prints what was done, names what has grown and
+ * A line for each round tells how far it is. SIGINT ends it with the round under way, a second one at once. In the end it prints what was done, names what has grown and
  * what went wrong, and ends with exit code 1 if there is anything of the kind, 2 for wrong arguments.
  *
  * @module
@@ -20,7 +20,7 @@ import { soak, type SoakResult } from "./soak.ts";
 const SHORT_MINUTES = 5;
 
 /** Runs; returns the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
   const found = parseArgs([...args], { string: ["minutes", "seed"] });
   const minutes = Number(found.minutes ?? 60);
   const seed = Number(found.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]);
@@ -30,9 +30,13 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   tell(`seed ${seed}`);
   const isShort = minutes < SHORT_MINUTES;
+  const stopping = new AbortController();
+  const stop = () => stopping.signal.aborted ? Deno.exit(130) : stopping.abort();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
   const start = performance.now();
   const result = await soak({
     seed,
+    signal: stopping.signal,
     ms: minutes * 60_000,
     roundMs: isShort ? 2500 : 15_000,
     visitors: isShort ? 4 : 5,

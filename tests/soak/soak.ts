@@ -13,6 +13,7 @@ import type { Plant } from "./broker/planted.ts";
 import type { Place } from "./load/place.ts";
 import { prime } from "./load/prime.ts";
 import { Notebook } from "./load/scene.ts";
+import { Resident } from "./load/resident.ts";
 import { ToldLoad } from "./load/told_load.ts";
 import { describeError, letVisit } from "./load/visitors.ts";
 import { Town } from "./town.ts";
@@ -31,6 +32,8 @@ export interface SoakPlan {
   readonly visitors: number;
   /** What is wrong with one of the brokers. */
   readonly plant?: Plant;
+  /** Aborted to end before, with the round under way. */
+  readonly signal?: AbortSignal;
   /** Hears how far it is. */
   readonly tell: (line: string) => void;
 }
@@ -51,6 +54,9 @@ const LEAP_MS = 25 * 60_000;
 /** How long a broker takes to look after what is due, in milliseconds. */
 const SETTLE_MS = 1500;
 
+/** Connections that are open for so long after their clients have left stay open, in milliseconds. */
+const LEAVE_MS = 60_000;
+
 /** How often the mortal broker is killed in a round. */
 const KILLS = 1;
 
@@ -63,10 +69,20 @@ export async function soak(plan: SoakPlan): Promise<SoakResult> {
     event.preventDefault();
     notebook.find(`nobody handles: ${describeError(event.reason)}`);
   });
-  const run = new Soak({ plan, town, notebook, tlsHello: await recordTlsHello() });
-  const end = performance.now() + plan.ms;
   await Promise.all(town.places.map(prime));
-  do await run.round(); while (performance.now() < end || run.rounds < LOOKS_MIN);
+  const run = new Soak({ plan, town, notebook, tlsHello: await recordTlsHello() });
+  try {
+    await run.open();
+    const end = performance.now() + plan.ms;
+    while (performance.now() < end || run.rounds < LOOKS_MIN) {
+      if (plan.signal?.aborted) break;
+      await run.round();
+    }
+    await run.close();
+  } catch (error) {
+    // What was seen until then is told, too.
+    notebook.find(`round ${run.rounds} does not come to its end: ${describeError(error)}`);
+  }
   return run.judge();
 }
 
@@ -95,6 +111,7 @@ class Soak {
   readonly #notebook: Notebook;
   /** By process: the brokers, and the one of the clients. */
   readonly #flatness: ReadonlyMap<string, Flatness>;
+  readonly #residents = new Map<Place, Resident>();
   #rounds = 0;
   /** How many findings were told. */
   #told = 0;
@@ -113,6 +130,18 @@ class Soak {
     return this.#rounds;
   }
 
+  /** Has somebody stay with each broker that is not killed. */
+  async open(): Promise<void> {
+    for (const place of this.#town.places) {
+      if (!place.isMortal) this.#residents.set(place, await Resident.open(place));
+    }
+  }
+
+  /** Lets those leave who have stayed. */
+  async close(): Promise<void> {
+    for (const resident of this.#residents.values()) await resident[Symbol.asyncDispose]();
+  }
+
   /** Load, until it is over; then a look. */
   async round(): Promise<void> {
     this.#rounds++;
@@ -123,7 +152,8 @@ class Soak {
       this.#town.renew(signal),
     ]);
     await Promise.all(places.map((place) => this.#look(place)));
-    const own = { ...await takeFigures([]), ...takeProcessFigures(Deno.pid) };
+    const roots = [...this.#residents.values()].flatMap((resident) => resident.roots);
+    const own = { ...await takeFigures(roots), ...takeProcessFigures(Deno.pid) };
     this.#flatness.get("clients")!.add(own);
     this.#tell();
   }
@@ -160,11 +190,12 @@ class Soak {
       // What is done for the first time later would seem to be more than before.
       areAll: this.#rounds === 1,
     });
+    const staying = this.#residents.get(place)?.work(this.#rounds, notebook);
     const killing = place.isMortal ? this.#kill(told, random, signal) : undefined;
     place.relay.isHealed = false;
     await Promise.all([told.run(signal), killing]);
     place.relay.isHealed = true;
-    await visiting;
+    await Promise.all([visiting, staying]);
     const beganAt = performance.now();
     const verdict = await told.finish();
     notebook.time(`${place.name}: the drain`, performance.now() - beganAt);
@@ -196,10 +227,12 @@ class Soak {
   }
 
   /** Looks at what a broker holds when everybody has left. */
-  async #look({ name, broker, relay }: Place): Promise<void> {
+  async #look(place: Place): Promise<void> {
+    const { name, broker, relay } = place;
     await relay.cut();
-    const end = performance.now() + 30_000;
-    while (await broker.countConnections() > 0) {
+    const staying = this.#residents.has(place) ? 1 : 0;
+    const end = performance.now() + LEAVE_MS;
+    while (await broker.countConnections() > staying) {
       if (performance.now() > end) {
         this.#notebook.find(`${name}: ${await broker.countConnections()} connections stay open`);
         break;

@@ -10,7 +10,7 @@ import type { Random } from "../../support/random.ts";
 import type { Place } from "./place.ts";
 
 /** Nothing that a visitor waits for takes so long, in milliseconds, unless the broker stands still. */
-export const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 120_000;
 
 /** How often it is looked whether something is true that nobody tells, in milliseconds. */
 const LOOK_MS = 10;

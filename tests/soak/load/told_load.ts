@@ -29,7 +29,7 @@ const LARGE_BYTES = 64 * 1024;
 const LARGE_SHARE = 1 / 100;
 
 /** Nothing comes for so long only if nothing comes any more, in milliseconds. */
-const STANDSTILL_MS = 60_000;
+const STANDSTILL_MS = 120_000;
 
 /** The load of one round of one broker. */
 export class ToldLoad {

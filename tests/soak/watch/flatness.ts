@@ -43,6 +43,8 @@ const KEPT: Readonly<Record<string, number>> = {
   "all objects of Selection": 64,
   "PublisherRegistry.#forgotten": 2,
   "SessionLog.#changes": 8,
+  "SessionStreams.#numbers": 160,
+  "IncomingFrames.#streams": 160,
   "CronerReader.#dates": 1000,
   "CronerReader.#kept": 64,
 };

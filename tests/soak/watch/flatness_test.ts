@@ -26,6 +26,9 @@ Deno.test("what goes up and down, or is there since the first looks, has not gro
 
 Deno.test("what is kept on purpose may grow to its bound, and not beyond", () => {
   assertEquals(look(30, (at) => ({ "GroupQueue.#spare": Math.min(at, 8) })), []);
+  const fields = "all objects of Object { stream, count, user, session }";
+  assertEquals(look(30, (at) => ({ [fields]: 30 * at })), []);
+  assertEquals(look(60, (at) => ({ [fields]: 30 * at })).length, 1);
   const found = look(9, (at) => ({ "GroupQueue.#spare": at + 2 }));
   assertEquals(found, ["GroupQueue.#spare: 4 5 … 9 10"]);
 });

@@ -28,6 +28,7 @@ function makePeer(name: string): Peer {
     name,
     title: name.toUpperCase(),
     durability: "nothing",
+    flushed: "never",
     settings: ["None."],
     client: new URL("./support/wire/mistaken_client.ts", import.meta.url),
     readVersion: () => Promise.resolve("1"),
@@ -54,8 +55,8 @@ function makeFindings(): Findings {
   return {
     facts: [["Machine", "a small one"]],
     rounds: 1,
-    peers: PEERS.map(({ name, title, durability, settings }) => {
-      return { name, title, durability, settings, version: "1.2.3" };
+    peers: PEERS.map(({ name, title, durability, flushed, settings }) => {
+      return { name, title, durability, flushed, settings, version: "1.2.3" };
     }),
     absent: [{
       name: "bullmq",

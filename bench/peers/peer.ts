@@ -1,5 +1,14 @@
 import type { Chroot } from "./servers/chroot.ts";
 
+/** When messages are flushed to the disk. */
+export type FlushTime =
+  | "before each confirm"
+  | "every 50 ms"
+  | "every second"
+  | "every two minutes"
+  | "when the system does"
+  | "never";
+
 /**
  * A broker that people would install instead, at one level of durability, driven the way its own
  * documentation advises for throughput.
@@ -11,6 +20,8 @@ export interface Peer {
   readonly title: string;
   /** What is on disk when it confirms a message, in a few words. */
   readonly durability: string;
+  /** When what it confirms is flushed to the disk. */
+  readonly flushed: FlushTime;
   /** The packages of Debian that its server is in; none if this repository has it. */
   readonly packages?: readonly string[];
   /** Which settings were chosen, on both sides, and why: each a sentence. */

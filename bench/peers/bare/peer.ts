@@ -9,6 +9,7 @@ export const bareProgram: Peer = {
   name: "bare",
   title: "bare Deno program",
   durability: "flushed with fdatasync before the confirm",
+  flushed: "before each confirm",
   settings: [
     "Reads 256 KiB at a time, writes and flushes all that has come meanwhile in one go, tells how much that was, and sends it on.",
     "It knows no messages and no acknowledgements: the share of it that a broker reaches which flushes before it confirms tells what the broker itself costs.",

@@ -17,6 +17,7 @@ export const beanstalkdBinlog: Peer = {
   name: "beanstalkd-binlog",
   title: "beanstalkd, binlog",
   durability: "in the page cache; flushed with fsync every 50 ms at most",
+  flushed: "every 50 ms",
   packages,
   settings: [
     "Started with `-b` for a binlog; `-f`, the time between two calls of fsync, is left at 50 ms, and `-s`, the size of a binlog file, at 10 MiB.",
@@ -40,6 +41,7 @@ export const beanstalkdMemory: Peer = {
   name: "beanstalkd-memory",
   title: "beanstalkd, memory",
   durability: "nothing",
+  flushed: "never",
   packages,
   settings: ["Started without `-b`; everything else as above."],
   client,

@@ -12,8 +12,9 @@ import { describeServer, readRedisVersion, REDIS_PACKAGES, startRedis } from "..
 /** BullMQ, a job queue in Redis, with Redis as its documentation advises for production. */
 export const bullmq: Peer = {
   name: "bullmq",
-  title: "BullMQ on Redis, `everysec`",
+  title: "BullMQ on Redis, everysec",
   durability: "written to the log, which is flushed once a second",
+  flushed: "every second",
   packages: REDIS_PACKAGES,
   settings: [
     "Server: Redis with `appendfsync everysec` and `noeviction`, as “Going to production” advises.",
@@ -45,6 +46,7 @@ export const bullmqPostgres: Peer = {
   name: "bullmq-postgres",
   title: "BullMQ on PostgreSQL",
   durability: POSTGRES_DURABILITY,
+  flushed: "before each confirm",
   packages: POSTGRES_PACKAGES,
   settings: [
     ...POSTGRES_SETTINGS,

@@ -13,6 +13,7 @@ export const graphileWorker: Peer = {
   name: "graphile-worker",
   title: "graphile-worker",
   durability: POSTGRES_DURABILITY,
+  flushed: "before each confirm",
   packages: POSTGRES_PACKAGES,
   settings: [
     ...POSTGRES_SETTINGS,

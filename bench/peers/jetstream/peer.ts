@@ -12,6 +12,7 @@ export const jetstreamFile: Peer = {
   name: "jetstream-file",
   title: "NATS JetStream, file",
   durability: "in the page cache; flushed every 2 minutes",
+  flushed: "every two minutes",
   packages,
   settings: [
     "Default settings of the server; `sync_interval`, the time between two flushes, is left at 2 minutes.",
@@ -31,8 +32,9 @@ export const jetstreamFile: Peer = {
 /** NATS JetStream with streams in files that are flushed before the confirm. */
 export const jetstreamAlways: Peer = {
   name: "jetstream-always",
-  title: "NATS JetStream, `always`",
+  title: "NATS JetStream, always",
   durability: "flushed with fsync before the confirm",
+  flushed: "before each confirm",
   packages,
   settings: ["`sync_interval: always`; everything else as above."],
   client: new URL("./file_client.ts", import.meta.url),
@@ -45,6 +47,7 @@ export const jetstreamMemory: Peer = {
   name: "jetstream-memory",
   title: "NATS JetStream, memory",
   durability: "nothing",
+  flushed: "never",
   packages,
   settings: ["Streams with `storage: memory`; everything else as above."],
   client: new URL("./memory_client.ts", import.meta.url),

@@ -13,6 +13,7 @@ export const pgBoss: Peer = {
   name: "pg-boss",
   title: "pg-boss",
   durability: POSTGRES_DURABILITY,
+  flushed: "before each confirm",
   packages: POSTGRES_PACKAGES,
   settings: [
     ...POSTGRES_SETTINGS,

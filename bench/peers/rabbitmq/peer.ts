@@ -6,6 +6,7 @@ export const rabbitmqClassic: Peer = {
   name: "rabbitmq-classic",
   title: "RabbitMQ, classic queues",
   durability: "in the page cache",
+  flushed: "when the system does",
   packages: RABBIT_PACKAGES,
   settings: [
     "Durable classic queues and persistent messages. The node was seen to write each message before its confirm, and not to call fsync.",
@@ -27,6 +28,7 @@ export const rabbitmqQuorum: Peer = {
   name: "rabbitmq-quorum",
   title: "RabbitMQ, quorum queues",
   durability: "flushed with fdatasync before the confirm",
+  flushed: "before each confirm",
   packages: RABBIT_PACKAGES,
   settings: [
     "Quorum queues on one node, which was seen to call fdatasync before a confirm; everything else as above.",

@@ -22,6 +22,12 @@ const settings: readonly string[] = [
   "Stopping: CLIENT UNBLOCK, so that nothing waits for the end of BLOCK.",
 ];
 
+const FLUSHED: Readonly<Record<FlushTime, Peer["flushed"]>> = {
+  never: "never",
+  everysec: "every second",
+  always: "before each confirm",
+};
+
 /** Redis Streams with a log that is flushed every second, as most people use it. */
 export const redisEverySecond: Peer = describe(
   "redis-everysec",
@@ -51,6 +57,7 @@ function describe(name: string, title: string, durability: string, flushTime: Fl
     name,
     title,
     durability,
+    flushed: FLUSHED[flushTime],
     packages: REDIS_PACKAGES,
     settings: [...describeServer(flushTime), ...settings],
     client: new URL("./client.ts", import.meta.url),

@@ -28,13 +28,20 @@ export async function callPeers(
   const known: KnownPeer[] = [];
   const absent: AbsentPeer[] = [];
   for (const peer of peers) {
-    const { name, title, durability, settings, packages } = peer;
+    const { name, title, durability, flushed, settings, packages } = peer;
     if (packages !== undefined && servers === undefined) {
       absent.push({ name, title, reason: lack });
       continue;
     }
     present.push(peer);
-    known.push({ name, title, durability, settings, version: await peer.readVersion(servers!) });
+    known.push({
+      name,
+      title,
+      durability,
+      flushed,
+      settings,
+      version: await peer.readVersion(servers!),
+    });
   }
   return { present, known, absent };
 }

@@ -19,7 +19,8 @@ export interface Findings {
 }
 
 /** A peer that was measured. */
-export interface KnownPeer extends Pick<Peer, "name" | "title" | "durability" | "settings"> {
+export interface KnownPeer
+  extends Pick<Peer, "name" | "title" | "durability" | "flushed" | "settings"> {
   /** As its program tells it. */
   readonly version: string;
 }

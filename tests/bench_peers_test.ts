@@ -16,10 +16,20 @@ import { makeAgenda } from "../bench/peers/agenda.ts";
 import { readChoice } from "../bench/peers/choice.ts";
 import type { Findings } from "../bench/peers/report/findings.ts";
 import type { Peer } from "../bench/peers/peer.ts";
+import { DOCUMENTS, replacePart } from "../bench/peers/report/documents.ts";
 import { formatReport } from "../bench/peers/report/report.ts";
+import { summariseFactors, summariseRates } from "../bench/peers/report/summary.ts";
 import { measureRounds } from "../bench/peers/rounds.ts";
 import { findTargets } from "../bench/peers/report/target.ts";
 import { listFiles, runBench } from "./support/benches/run_bench.ts";
+import { Child } from "../bench/harness/process/child.ts";
+import {
+  readCpuSeconds,
+  readSharedBytes,
+  readTreeBytes,
+  readTreeCpuSeconds,
+} from "../bench/harness/process/process_meter.ts";
+import { DebianPackages } from "../bench/peers/servers/debian.ts";
 import { TestDirectory } from "./support/disk/journals.ts";
 
 /** A peer without a server. */
@@ -147,10 +157,67 @@ Deno.test("formatReport() has a table for each work that was done, and names who
     "BullMQ is left out: there is no root.",
   );
   assertStringIncludes(page, "Accounted for: 8,000 messages in 8 measurements");
-  const row = page.split("\n").find((line) => line.startsWith("| REDIS-EVERYSEC"))!;
+  const [, table = ""] = page.split("## Throughput, 100 B, one publisher");
+  const row = table.split("\n").find((line) => line.startsWith("| REDIS-EVERYSEC"))!;
   assertEquals(row.split("|").slice(3).map((cell) => cell.trim()), [
     ...["50,000", "50,000", "50,000", "5.0", "10.0", "", "", ""],
   ]);
   assert(!page.includes("idle connections, and"), page);
   assertStringIncludes(page, "### SIMPLEMQ, version 1.2.3");
+});
+
+Deno.test("the short tables have a row for each peer that was measured, and the factors of the medians", () => {
+  const { head, rows } = summariseRates(makeFindings());
+  assertEquals(head.slice(0, 4), ["broker", "flushes to disk", "100 B", "1 KiB"]);
+  assertEquals(rows.map((cells) => cells.slice(0, 4)), [
+    ["SIMPLEMQ", "never", "500,000", "100,000"],
+    ["REDIS-EVERYSEC", "never", "50,000", ""],
+    ["a bare program, for reference", "never", "", "400,000"],
+  ]);
+  const factors = summariseFactors(makeFindings());
+  assertEquals(factors.map(({ peer, factors }) => [peer.name, ...factors]), [
+    ["redis-everysec", "10×", ""],
+  ]);
+});
+
+Deno.test("replacePart() changes the lines of a table, and refuses a document without it", () => {
+  const text = "a\n\n| b | c |\n| - | - |\n| 1 | 2 |\n\nd\n";
+  assertEquals(replacePart(text, /^\| b /, "new", "page"), "a\n\nnew\n\nd\n");
+  assertThrows(() => replacePart(text, /^\| e /, "new", "page"), Error, "page has no line");
+});
+
+Deno.test("the documents have all tables that a run writes into them", async () => {
+  for (const [path, parts] of DOCUMENTS) {
+    const text = await Deno.readTextFile(new URL(`../${path}`, import.meta.url));
+    for (const [begin] of parts) replacePart(text, begin, "", path);
+  }
+});
+
+Deno.test("the servers of the peers come from a mirror that this system's apt knows", async () => {
+  await using directory = await TestDirectory.create();
+  const debian = new DebianPackages(directory.path, "forky");
+  const none = { sources: [`${directory.path}/none`] };
+  await assertRejects(() => debian.bring(["nats-server"], none), Error, "no mirror of Debian in");
+  // What is there is not fetched again.
+  await Deno.mkdir(`${directory.path}/forky`, { recursive: true });
+  await Deno.writeTextFile(`${directory.path}/forky/nats-server.is-here`, "");
+  await debian.bring(["nats-server"], none);
+});
+
+Deno.test("the memory and the processor time of a process are those of all below it", async () => {
+  const script = "i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; echo done; read line";
+  const child = new Child({
+    program: "/bin/sh",
+    args: ["-c", `/bin/sh -c '${script}'; read line`],
+    output: "stdout",
+  });
+  try {
+    await child.findLine(/^done$/);
+    const alone = readCpuSeconds(child.pid)!;
+    assert(readTreeCpuSeconds(child.pid)! > alone);
+    assert(readTreeBytes(child.pid, readSharedBytes())! > 0);
+    assertEquals(readTreeCpuSeconds(2 ** 30), undefined);
+  } finally {
+    await child.finish();
+  }
 });

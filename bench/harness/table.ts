@@ -7,22 +7,24 @@ export type Column<Row> = readonly [
   decimals?: number,
 ];
 
-/** A table: the first column is text, the others are numbers. */
+/** A table: the first column, or the first ones, are text, the others are numbers. */
 export interface Table {
   readonly head: readonly string[];
   /** The rows, each with a cell for every column. */
   readonly rows: readonly (readonly string[])[];
+  /** How many columns are text; 1 if not set. */
+  readonly textCount?: number;
 }
 
 /** Writes a table as lines of Markdown, aligned so that they can be read as they are. */
-export function formatTable({ head, rows }: Table): string {
+export function formatTable({ head, rows, textCount = 1 }: Table): string {
   const widths = head.map((_, column) =>
     Math.max(3, ...[head, ...rows].map((cells) => cells[column]!.length))
   );
   const ruler = widths.map((width, column) =>
-    column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`
+    column < textCount ? "-".repeat(width) : `${"-".repeat(width - 1)}:`
   );
-  return [head, ruler, ...rows].map((cells) => formatRow(cells, widths)).join("\n");
+  return [head, ruler, ...rows].map((cells) => formatRow(cells, widths, textCount)).join("\n");
 }
 
 /** Writes a table of columns; a cell without a value is empty. */
@@ -54,10 +56,14 @@ export function spread<Row>(
   ];
 }
 
-function formatRow(cells: readonly string[], widths: readonly number[]): string {
+function formatRow(
+  cells: readonly string[],
+  widths: readonly number[],
+  textCount: number,
+): string {
   const padded = cells.map((cell, column) => {
     const width = widths[column]!;
-    return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+    return column < textCount ? cell.padEnd(width) : cell.padStart(width);
   });
   return `| ${padded.join(" | ")} |`;
 }

@@ -13,6 +13,8 @@ export interface Choice {
   readonly agenda: readonly AgendaEntry[];
   /** The directory that gets the results. */
   readonly output: string;
+  /** Whether the tables are written into the documents. */
+  readonly hasDocuments: boolean;
   /** Where the servers come from. */
   readonly supply: SupplyPlan;
   /** The results of a run, if nothing is to be measured. */
@@ -46,6 +48,7 @@ export function readChoice(args: readonly string[], catalogue: readonly Peer[]):
   ], [
     "quick",
     "without-servers",
+    "documents",
   ]);
   const isQuick = flags.has("quick");
   const peers = flags.readSome("peers", catalogue, ({ name }) => name);
@@ -63,6 +66,7 @@ export function readChoice(args: readonly string[], catalogue: readonly Peer[]):
     peers,
     agenda,
     output: flags.readPath("output") ?? OUTPUT,
+    hasDocuments: flags.has("documents"),
     supply: readSupply(flags),
     from: flags.readPath("from"),
   };

@@ -3,14 +3,18 @@
  * accounted for.
  *
  * ```text
- * deno task bench:peers [--rounds 5] [--quick] [--peers simplemq,redis-everysec,…]
- *                       [--works throughput-100,steady,…] [--output bench/results/peers] [--from peers.json]
+ * deno task bench:peers [--rounds 3] [--quick] [--peers simplemq,redis-everysec,…]
+ *                       [--works throughput-100,steady-10k,…] [--servers folder] [--suite forky]
+ *                       [--without-servers] [--output bench/results/peers] [--from peers.json] [--documents]
  * ```
  *
- * Writes `peers.md`, `peers.json` with all figures, and charts. With `--from`, nothing is measured: the page
- * and the charts are made again from the figures of a run. With `--quick`, the page is printed and nothing
- * is kept. A peer is left out if its program is missing. A work in which a message is lost, doubled, mixed
- * up or left behind fails the bench: exit code 1 and no page.
+ * The servers of the other brokers are brought from a later suite of Debian, and run by chroot: that needs
+ * Debian and root, and installs nothing. With `--servers`, they stay in a folder and are not fetched again.
+ *
+ * Writes `peers.md`, `peers.json` with all figures, and charts. With `--documents`, its tables go into
+ * README.md and docs/, too. With `--from`, nothing is measured: all that is made again from the figures of
+ * a run. With `--quick`, the page is printed and nothing is kept. A work in which a message is lost,
+ * doubled, mixed up or left behind fails the bench: exit code 1 and no page.
  *
  * @module
  */
@@ -26,6 +30,7 @@ import {
   type Measurement,
   readFindings,
 } from "./report/findings.ts";
+import { fillDocuments } from "./report/documents.ts";
 import { formatReport } from "./report/report.ts";
 import { measureRounds } from "./rounds.ts";
 import { Supply } from "./servers/supply.ts";
@@ -83,12 +88,15 @@ function toJson(findings: Findings): string {
 }
 
 async function run(choice: Choice): Promise<void> {
-  const { isQuick, from, output } = choice;
+  const { isQuick, from, output, hasDocuments } = choice;
   const findings = from === undefined ? await measure(choice) : await readFindings(from);
   print(formatReport(findings));
   if (isQuick) {
     print("\nThis was only a look at whether everything works: the figures mean nothing.");
-  } else await keep(findings, output);
+    return;
+  }
+  await keep(findings, output);
+  if (hasDocuments) tell(`${(await fillDocuments(findings)).join(", ")} have the new tables`);
 }
 
 if (import.meta.main) {

@@ -230,7 +230,11 @@ Deno.test("the factors in README.md are those of the last comparison, rounded", 
   const isThroughput = ({ head }: Table) => head[2] === "messages/s" && head[6] === "ratio";
   const measured = Page.read("bench/results/peers/peers.md")!.tables.filter(isThroughput);
   const [small, large] = measured.map(({ rows }) =>
-    new Map(rows.map(([peer, , , , , , ratio]) => [peer, `${Math.round(Number(ratio))}×`]))
+    new Map(
+      rows.map((
+        [peer, , , , , , ratio],
+      ) => [peer, `${Math.round(Number(ratio!.replaceAll(",", "")))}×`]),
+    )
   );
   const [, ...rows] = findRows("broker", "flushed to disk");
   assert(rows.length > 5);

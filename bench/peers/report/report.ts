@@ -1,5 +1,6 @@
 import { formatFacts } from "../../harness/frame/surroundings.ts";
-import { formatColumns, formatNumber } from "../../harness/table.ts";
+import { formatColumns, formatNumber, formatTable } from "../../harness/table.ts";
+import { summariseRates, summariseStocks, summariseTimes } from "./summary.ts";
 import { describeAbsent, describeRounds, type Findings } from "./findings.ts";
 import { makeWorkTable } from "./report_table.ts";
 import { findTargets, type Target } from "./target.ts";
@@ -17,6 +18,13 @@ export function formatReport(findings: Findings): string {
     formatWays(findings),
     ...absent.map((peer) => `${describeAbsent(peer)}.`),
     formatAccount(findings),
+    "## In short",
+    "Messages a second, and the processor time of a message of 100 B:",
+    formatTable(summariseRates(findings)),
+    "Milliseconds until the confirm of 100 B: one at a time, and at a steady rate:",
+    formatTable(summariseTimes(findings)),
+    "Messages of 100 B that are queued, and idle connections:",
+    formatTable(summariseStocks(findings)),
     ...sections,
     "## Asked and reached",
     "What the project asks of itself, from the medians of this run.",

@@ -30,13 +30,17 @@ export class DebianPackages {
   /**
    * Brings packages and all that they depend on, from the mirror that this system's apt is set up with.
    *
+   * @param sources The files in which apt names its mirrors, if they are elsewhere.
    * @throws {Error} If this system has no apt or no mirror of Debian, or the suite has no such package.
    */
-  async bring(packages: readonly string[]): Promise<void> {
+  async bring(
+    packages: readonly string[],
+    { sources = SOURCES }: { readonly sources?: readonly string[] } = {},
+  ): Promise<void> {
     const missing = packages.filter((name) => !exists(this.#stampOf(name)));
     if (missing.length === 0) return;
     tell(`fetching ${missing.join(", ")} from Debian's suite ${this.#suite}`);
-    const apt = await this.#setUpApt();
+    const apt = await this.#setUpApt(await readMirror(sources));
     await run("apt-get", [...apt, "update"]);
     const wanted = [...new Set([...BASE, ...packages])];
     const install = ["--download-only", "--no-install-recommends", "--assume-yes", "install"];
@@ -50,12 +54,12 @@ export class DebianPackages {
   }
 
   /** Makes directories for apt that have nothing to do with those of the system; returns its options. */
-  async #setUpApt(): Promise<readonly string[]> {
+  async #setUpApt(mirror: string): Promise<readonly string[]> {
     const state = join(this.#folder, "apt");
     const cache = join(state, "cache");
     await Deno.mkdir(join(state, "lists", "partial"), { recursive: true });
     await Deno.mkdir(join(cache, "archives", "partial"), { recursive: true });
-    const line = `deb [signed-by=${KEYRING}] ${await readMirror()} ${this.#suite} main\n`;
+    const line = `deb [signed-by=${KEYRING}] ${mirror} ${this.#suite} main\n`;
     await Deno.writeTextFile(join(state, "sources.list"), line);
     // Nothing is installed, so that everything is brought that the packages depend on.
     await Deno.writeTextFile(join(state, "status"), "");
@@ -95,14 +99,14 @@ export class DebianPackages {
 }
 
 /** The address of Debian's mirror, as apt of this system knows it. */
-async function readMirror(): Promise<string> {
-  for (const path of SOURCES) {
+async function readMirror(sources: readonly string[]): Promise<string> {
+  for (const path of sources) {
     const text = await Deno.readTextFile(path).catch(() => "");
     const found = /^URIs:\s*(\S+)/m.exec(text) ??
       /^deb\s+(?:\[[^\]]*\]\s+)?(https?:\S+)/m.exec(text);
     if (found !== null) return found[1]!;
   }
-  throw new Error(`There is no mirror of Debian in ${SOURCES.join(" or ")}`);
+  throw new Error(`There is no mirror of Debian in ${sources.join(" or ")}`);
 }
 
 async function run(program: string, args: readonly string[]): Promise<void> {

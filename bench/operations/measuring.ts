@@ -5,8 +5,10 @@ import type { Bench, Case, Operation } from "./operation.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Turn } from "./turn_meter.ts";
 
-/** Calls of an operation for each count; the first one warms up. */
+/** Calls of an operation for each count; fewer if they take long. */
 export const ROUNDS = 7;
+const ROUNDS_MIN = 2;
+const LONG_MS = 1500;
 
 /** What an operation has cost with so many messages. */
 export interface Cost {
@@ -83,7 +85,9 @@ async function measure(
   const times = benches.map((): number[] => []);
   const turns = benches.map((): Turn[] => []);
   const rounds = operation.isOnce ? 1 : ROUNDS;
+  const until = performance.now() + LONG_MS;
   for (let turn = 0; turn < rounds; turn++) {
+    if (turn >= ROUNDS_MIN && performance.now() > until) break;
     for (const [index, parts] of benches.entries()) {
       const bench = { ...parts, turn };
       await operation.prepare?.(bench);

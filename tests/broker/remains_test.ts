@@ -10,6 +10,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { encodeBatch } from "../../protocol.ts";
 import { encodeBase64 } from "../../src/protocol/base64.ts";
+import { countTurns } from "./turns/many_at_once.ts";
 import { TestBroker } from "../support/broker/test_broker.ts";
 
 const COUNT = 300;
@@ -117,12 +118,12 @@ async function run(test: TestBroker, name: string, end: End): Promise<void> {
       await broker.cancelMessages("orders", { lane: `lane ${name} ${index}` });
     }
   } else if (end === "purged") {
-    await broker.purgeStream("orders");
+    await countTurns(test, broker.purgeStream("orders"));
   } else follower.setCredit(0);
   follower.close();
   publisher.publisher.close();
   await advance(test, 3 * HOUR);
-  await broker.purgeStream("orders.dead").catch(() => {});
+  await countTurns(test, broker.purgeStream("orders.dead").catch(() => {}));
   await advance(test, HOUR);
   assertEquals([stream.depthCount, stream.share.pendingCount], [0, 0]);
 }

@@ -1,4 +1,5 @@
-import { BODY, type Case, fillEach, HOUR_MS, type Operation, until } from "../operation.ts";
+import type { StreamInfo, StreamOptionsInput } from "@simplemq/simplemq";
+import { BODY, type Case, fillEach, HOUR_MS, until } from "../operation.ts";
 import { ENDING, LOOKING, PURGING, REMOVING, RULING, SENDING, TAKING } from "./common.ts";
 import { OVERFLOW } from "./waiting.ts";
 
@@ -56,49 +57,61 @@ export const EXPIRING: Case = {
 };
 
 /** So long messages wait that are due together, in milliseconds: the stream is filled meanwhile. */
-const TOGETHER_MS = 20_000;
+const TOGETHER_MS = 12_000;
 
+/** Messages whose time comes together; their lists have as many runs, since priorities change. */
 function dueTogether(
   name: string,
-  send: { readonly options: (leftMs: number, index: number) => object },
-  isOver: Operation["run"],
+  options: StreamOptionsInput,
+  wait: "delayMs" | "ttlMs",
+  isOver: (info: StreamInfo) => boolean,
 ): Case {
   return {
     name,
-    open: async (bench) => {
-      await bench.cursor.createStream(bench.stream, { deadLetterExpired: name.includes("dead") });
-      const end = Date.now() + Math.ceil(TOGETHER_MS * Math.max(0.05, bench.count / 1e6));
-      await fillEach(
-        bench,
-        (publisher, index) =>
-          publisher.sendMessage(BODY, send.options(Math.max(1, end - Date.now()), index)),
-      );
+    open: async ({ cursor, publisher, stream, count }) => {
+      await cursor.createStream(stream, options);
+      const end = Date.now() + Math.max(500, TOGETHER_MS * count / 1e6);
+      for (let sent = 0; sent < count; sent += CALL_COUNT) {
+        const bodies = new Array<Uint8Array>(Math.min(CALL_COUNT, count - sent)).fill(BODY);
+        const left = Math.max(1, end - Date.now());
+        publisher.sendMessages(bodies, { [wait]: left, priority: (_, index) => index % 3 });
+      }
+      await publisher.flush();
     },
-    operations: [{ name: "all at once", run: isOver, isOnce: true }, ...ENDING],
+    operations: [
+      {
+        name: "until all are",
+        run: ({ cursor, stream }) => until(async () => isOver(await cursor.getStream(stream)), 5),
+        isOnce: true,
+      },
+      ...ENDING,
+    ],
   };
 }
+
+/** How many messages are sent in a call, with the same time. */
+const CALL_COUNT = 2000;
 
 /** Delays of all messages end together. */
 export const DUE_TOGETHER: Case = dueTogether(
   "due together",
-  { options: (delayMs) => ({ delayMs }) },
-  ({ cursor, stream }) => until(async () => (await cursor.getStream(stream)).delayed === 0),
+  {},
+  "delayMs",
+  ({ delayed }) => delayed === 0,
 );
 
 /** All messages expire together. */
 export const EXPIRING_TOGETHER: Case = dueTogether(
   "expiring together",
-  { options: (ttlMs, index) => ({ ttlMs, key: `key-${index}` }) },
-  ({ cursor, stream }) => until(async () => (await cursor.getStream(stream)).ready === 0),
+  {},
+  "ttlMs",
+  ({ ready, pending }) => ready + pending === 0,
 );
 
 /** All messages expire together, and are dead letters. */
 export const DEAD_TOGETHER: Case = dueTogether(
-  "expiring together, to the dead letters",
-  { options: (ttlMs) => ({ ttlMs }) },
-  ({ cursor, stream }) =>
-    until(async () => {
-      const { ready, pending } = await cursor.getStream(stream);
-      return ready === 0 && pending === 0;
-    }),
+  "expiring to dead letters",
+  { deadLetterExpired: true },
+  "ttlMs",
+  ({ ready, pending }) => ready + pending === 0,
 );

@@ -92,7 +92,9 @@ export class Cancels {
     const cancelling = { ...details, stream, now, counts };
     if (ranges.length === 0) return counts;
     // What has expired is not cancelled.
-    if (stream.expiries.nextAt <= now) this.#returns.expire(share, now);
+    if (stream.expiries.nextAt <= now) {
+      for (const range of ranges) this.#returns.expireOf(share, range, now);
+    }
     const unheld = share.takeUnheld(ranges);
     for (const run of unheld) {
       counts[run.dueAt > 0 ? "delayed" : "ready"] += run.count;

@@ -43,6 +43,26 @@ export function subtractRanges(range: IdRange, others: readonly IdRange[]): IdRa
   return rest;
 }
 
+/** Divides ranges into groups of so many ids, but for the last one. */
+export function divideRanges(ranges: readonly IdRange[], countMax: number): IdRange[][] {
+  const groups: IdRange[][] = [];
+  let left = 0;
+  for (let { firstId, count } of ranges) {
+    while (count > 0) {
+      if (left === 0) {
+        groups.push([]);
+        left = countMax;
+      }
+      const taken = Math.min(left, count);
+      groups.at(-1)!.push({ firstId, count: taken });
+      firstId += taken;
+      count -= taken;
+      left -= taken;
+    }
+  }
+  return groups;
+}
+
 export function countIds(ranges: Iterable<IdRange>): number {
   let sum = 0;
   for (const { count } of ranges) sum += count;

@@ -5,6 +5,10 @@ import type { LaneTable } from "./lane_table.ts";
 const IDLE_MAX = 1024;
 const IDLE_MS = 1000;
 
+/** How many are forgotten in one turn, and the pause until the next one, in milliseconds. */
+const FORGOTTEN_MAX = 4096;
+const FORGET_MS = 1;
+
 /** What becomes of lanes that were idle. */
 export interface LaneKeeper {
   /** Puts a lane that stays where it belongs. */
@@ -46,16 +50,15 @@ export class IdleLanes {
     this.#countMax = Math.max(IDLE_MAX, 2 * this.#lanes.length);
   }
 
-  /** Forgets them; with the right to decide, also those that have only an open breaker. */
+  /** Forgets them, some thousand at a time; with the right to decide, also those that have only an open breaker. */
   forget(
     mayDecide: boolean,
     now: number,
     keeper: LaneKeeper,
   ): void {
     if (this.#lanes.length === 0) return;
-    const idle = this.#lanes;
-    this.#lanes = [];
-    this.#at = Infinity;
+    const idle = this.#lanes.splice(0, FORGOTTEN_MAX);
+    this.#at = this.#lanes.length === 0 ? Infinity : now + FORGET_MS;
     for (const lane of idle) {
       lane.isIdle = false;
       // It may have been forgotten while it rested.

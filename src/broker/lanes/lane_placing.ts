@@ -3,7 +3,7 @@ import type { LaneTable } from "./lane_table.ts";
 import type { LaneTurns } from "./lane_turns.ts";
 
 /** The lanes that are placed in one turn of the event loop after a change of the rules. */
-const PLACED_MAX = 4096;
+const PLACED_MAX = 1024;
 
 /** The pause until the next of these turns, in milliseconds. */
 export const PLACE_MS = 1;

@@ -2,8 +2,9 @@ import { PRIORITY_DEFAULT } from "../../protocol/messages/entry.ts";
 import type { MessageBatch } from "../../../protocol.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import { IdBits } from "../collections/id_bits.ts";
-import { type ReadyRun, ReadyRuns } from "./ready_runs.ts";
+import { KeyQueue } from "./key_queue.ts";
 import type { KeyTable } from "./key_table.ts";
+import type { ReadyRun } from "./ready_run.ts";
 
 /** A message that waits for a key that is lent. */
 export interface OwedRun extends ReadyRun {
@@ -27,7 +28,7 @@ export interface ParkingWatch {
 
 /** Messages that wait for keys, by the numbers of the keys. */
 export class ParkedMessages {
-  readonly #byKey = new Map<number, ReadyRuns>();
+  readonly #byKey = new Map<number, KeyQueue>();
   /** Which messages are parked: the oldest one is asked for again and again. Their keys are in their bytes. */
   readonly #ids = new IdBits();
   readonly #table: KeyTable;
@@ -102,8 +103,8 @@ export class ParkedMessages {
   /** Adds one message. */
   add(key: number, run: ReadyRun): void {
     let runs = this.#byKey.get(key);
-    if (runs === undefined) this.#byKey.set(key, runs = new ReadyRuns());
-    runs.giveBack(run);
+    if (runs === undefined) this.#byKey.set(key, runs = new KeyQueue());
+    runs.add(run);
     this.#ids.add(run.firstId);
     if (run.attempts > 0) this.#returnedCount++;
     this.#count++;
@@ -116,7 +117,7 @@ export class ParkedMessages {
     const first = runs?.peek();
     if (runs === undefined || first === undefined) return undefined;
     const next = { ...first, count: 1 };
-    runs.take(1);
+    runs.takeFirst();
     this.#noteTaken(key, runs, [next]);
     return next;
   }
@@ -179,7 +180,7 @@ export class ParkedMessages {
     throw new Error(`Message ${id} is parked for no key`);
   }
 
-  #noteTaken(key: number, runs: ReadyRuns, taken: readonly ReadyRun[]): void {
+  #noteTaken(key: number, runs: KeyQueue, taken: readonly ReadyRun[]): void {
     for (const { firstId, count, attempts, lane } of taken) {
       this.#ids.delete(firstId, count);
       this.#count -= count;

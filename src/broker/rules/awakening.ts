@@ -5,7 +5,13 @@ import type { Store } from "../store/store.ts";
 /** The interval at which expired messages of a stream are taken out together, in milliseconds. */
 const EXPIRY_MS = 20;
 
-/** Does the work that is due in a stream, and sets its alarm for the next. */
+/** Work that is left for the next turn waits so long, in milliseconds. */
+const TURN_MS = 1;
+
+/** The dedup ids that are forgotten in one turn. */
+const FORGOTTEN_MAX = 4096;
+
+/** Does the work that is due in a stream, as much as there is time for, and sets its alarm for the next. */
 export function wakeStream(
   { number }: Store,
   now: number,
@@ -17,15 +23,18 @@ export function wakeStream(
   const { share } = stream;
   const hasExpired = stream.expiries.nextAt <= now;
   if (hasExpired) returns.expire(share, now);
+  const areLeft = stream.expiries.nextAt <= now;
   if (share.releaseDue(now) || share.isPostponed) {
-    share.isPostponed = false;
+    // As long as not all that has expired is gone, nothing is delivered.
+    if (!areLeft) share.isPostponed = false;
     dispatcher.noteReady(share);
   }
   // The dispatcher checks expiry itself; others may wait, so that many expire together.
-  const expireAt = Math.max(stream.expiries.nextAt, hasExpired ? now + EXPIRY_MS : now);
+  const expireAt = Math.max(stream.expiries.nextAt, hasExpired && !areLeft ? now + EXPIRY_MS : now);
   const { dedupIds, options: { dedupWindowMs } } = stream;
-  dedupIds.prune(now, dedupWindowMs);
+  dedupIds.prune(now, dedupWindowMs, FORGOTTEN_MAX);
   const forgetAt = dedupIds.nextAt(dedupWindowMs);
   const laneAt = share.wakeLanes(now);
-  clock.set(stream.alarm, Math.min(share.delayed.nextAt, expireAt, forgetAt, laneAt));
+  const nextAt = Math.min(share.delayed.nextAt, expireAt, forgetAt);
+  clock.set(stream.alarm, Math.min(Math.max(now + TURN_MS, nextAt), laneAt));
 }

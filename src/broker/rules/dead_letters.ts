@@ -15,7 +15,7 @@ import { Alarm } from "../collections/alarm_clock.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { RedriveCount } from "../engine.ts";
 import { addFailure, type Failure } from "../share/failure.ts";
-import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
+import { countIds, divideRanges, type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { LogBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_runs.ts";
 import { STREAMS_MAX } from "../state/router.ts";
@@ -27,6 +27,9 @@ import { findFull } from "../stream/stream_limits.ts";
 
 /** The most bytes that one event moves to another stream, unless a single message is larger. */
 const TRANSFER_BYTES_MAX = 128 * 1024;
+
+/** How many dead letters one turn sends back: some milliseconds of work. */
+const REDRIVEN_MAX = 512;
 
 /** The pause before messages that could not be stored are tried again, in milliseconds. */
 const RETRY_MS = 1000;
@@ -88,7 +91,8 @@ export class DeadLetters {
   }
 
   /**
-   * Sends dead letters back to their streams, until there is no room; rejects if not even one has room.
+   * Sends dead letters back to their streams, some hundred in a turn, until there is no room; rejects if not even
+   * one has room.
    */
   async redrive(
     share: Share,
@@ -97,8 +101,18 @@ export class DeadLetters {
   ): Promise<RedriveCount> {
     const wanted = joinRanges(ids.map((firstId) => ({ firstId, count: 1 })));
     const sent: RedriveOutcome = { count: 0, error: undefined };
-    for (const run of share.takeUnheld(wanted)) this.#redriveRun(share, run, now, sent);
-    this.#parts.dispatcher.noteReady(share);
+    const { state: { router } } = this.#parts;
+    let at = now;
+    for (const [index, part] of divideRanges(wanted, REDRIVEN_MAX).entries()) {
+      if (sent.error !== undefined) break;
+      if (index > 0) {
+        await this.#parts.nextTurn();
+        at = this.#parts.now();
+        if (router.getNumbered(share.store.number) !== share.store) break;
+      }
+      for (const run of share.takeUnheld(part)) this.#redriveRun(share, run, at, sent);
+      this.#parts.dispatcher.noteReady(share);
+    }
     await this.#parts.whenDurable();
     const { count, error } = sent;
     if (count === 0 && error !== undefined) throw error;

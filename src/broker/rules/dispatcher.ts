@@ -28,7 +28,10 @@ const TURN_COUNT_MAX = 256;
  * The most messages that are parked for held keys in one turn of the event loop: a million messages of
  * one blocked key may be in front of the others.
  */
-const PARK_COUNT_MAX = 32_768;
+const PARK_COUNT_MAX = 16_384;
+
+/** The pause until the next turn, in milliseconds. */
+const TURN_MS = 1;
 
 /** The pause before messages that could not be read for now are read again, in milliseconds. */
 const BUSY_MS = 250;
@@ -38,7 +41,7 @@ export interface DispatcherOptions {
   readonly wake: () => void;
   readonly deliveryWait: Histogram;
   readonly served: (follower: FollowerState, now: number) => void;
-  /** Takes expired messages out of a share. */
+  /** Takes expired messages out of a share, as many as there is time for in a turn. */
   readonly expire: (share: Share, now: number) => void;
   /** Takes the first ready messages of a share out: they were delivered too often. */
   readonly exhaust: (share: Share, run: ReadyRun, now: number) => void;
@@ -230,6 +233,11 @@ export class Dispatcher {
   #deliverRun(attachment: Attachment, roomMax: number, now: number): number {
     const { share, follower } = attachment;
     for (;;) {
+      if (share.store.expiries.nextAt <= now) {
+        this.#options.expire(share, now);
+        // The others that have expired follow in the next turn.
+        if (share.store.expiries.nextAt <= now) return this.#postpone(share, now + TURN_MS);
+      }
       const countMax = share.gates === undefined
         ? roomMax
         : this.#askGates(share, follower, roomMax, now);
@@ -358,7 +366,6 @@ export class Dispatcher {
   /** The first ready messages that may be delivered; others in front of them are removed. */
   #findNext(share: Share, now: number): ReadyRun | undefined {
     const { store, ready } = share;
-    if (store.expiries.nextAt <= now) this.#options.expire(share, now);
     for (;;) {
       const run = ready.peek();
       if (run === undefined || run.attempts < store.options.maxDeliveries) return run;

@@ -6,8 +6,13 @@ import { findExcess } from "../stream/stream_limits.ts";
 import type { Store } from "../store/store.ts";
 import type { Stream } from "../stream/stream.ts";
 
-/** How many ids one step of a purge looks at: some milliseconds of work. */
-const PURGE_IDS = 4096;
+/** How many ids one turn of a purge looks at, at first and where messages have lanes: some milliseconds of work. */
+const PURGE_IDS = 2048;
+const PURGE_LANE_IDS = 512;
+
+/** How many it looks at at most, where so few runs were found that more take no longer. */
+const PURGE_IDS_MAX = 65_536;
+const FEW_RUNS = 16;
 
 /** Drops messages that were not acknowledged: to make room, or because a stream is purged. */
 export class Removal {
@@ -54,22 +59,21 @@ export class Removal {
     const { share, backlog, number, intake: { storedNextId } } = stream;
     endTaken(stream);
     let count = 0;
+    let size = share.lanes === undefined ? PURGE_IDS : PURGE_LANE_IDS;
     for (let id = backlog.findFirst(0); id < storedNextId && backlog.count > 0;) {
       while (share.lanes?.prepareFind() === false) await this.#context.nextTurn();
-      const range = { firstId: id, count: Math.min(PURGE_IDS, storedNextId - id) };
-      const dropped = this.#purgeSome(stream, range);
-      count += dropped;
-      id = backlog.findFirst(id + PURGE_IDS);
-      if (dropped === 0 || id >= storedNextId) continue;
+      const taken = share.takeUnheld([{ firstId: id, count: Math.min(size, storedNextId - id) }]);
+      for (const run of joinRanges(taken)) this.forget(stream, run);
+      count += countIds(taken);
+      id = backlog.findFirst(id + size);
+      const isPlain = share.keys === undefined && share.notes.failures.size === 0;
+      const least = share.lanes === undefined ? PURGE_IDS : PURGE_LANE_IDS;
+      size = isPlain && taken.length < FEW_RUNS ? Math.min(4 * size, PURGE_IDS_MAX) : least;
+      if (taken.length === 0 || id >= storedNextId) continue;
       await this.#context.nextTurn();
       if (router.getNumbered(number) !== stream) break;
     }
+    if (backlog.count === 0) stream.expiries.clear();
     return count;
-  }
-
-  #purgeSome({ share }: Stream, range: IdRange): number {
-    const taken = share.takeUnheld([range]);
-    for (const run of joinRanges(taken)) this.forget(share.store, run);
-    return countIds(taken);
   }
 }

@@ -32,6 +32,10 @@ interface PostponedRun extends FailedRun {
   readonly holdsLane?: boolean | undefined;
 }
 
+/** How many expired messages one turn drops, or carries to the dead letters: some milliseconds of work. */
+const DROPPED_MAX = 2048;
+const BURIED_MAX = 256;
+
 /** How messages come back: with an attempt used up, without one, or without one and by their own wish. */
 type ReturnWay = "failed" | "spared" | "postponed";
 
@@ -178,11 +182,21 @@ export class Returns {
   }
 
   /**
-   * Takes expired messages out of a share, and away from followers that have only fetched them. Messages
-   * that handlers have are noted as overdue, and do not come back.
+   * Takes expired messages out of a share, and away from followers that have only fetched them, as many as there
+   * is time for in a turn. Messages that handlers have are noted as overdue, and do not come back.
    */
   expire(share: Share, now: number): void {
-    const expired = share.store.takeExpired(now);
+    const { isDead, options } = share.store;
+    const countMax = options.deadLetterExpired && !isDead ? BURIED_MAX : DROPPED_MAX;
+    this.#expire(share, share.store.takeExpired(now, countMax), now);
+  }
+
+  /** Takes out those of some messages that have expired, however many others have. */
+  expireOf(share: Share, range: IdRange, now: number): void {
+    this.#expire(share, share.store.takeExpiredOf(range, now), now);
+  }
+
+  #expire(share: Share, expired: readonly IdRange[], now: number): void {
     if (expired.length === 0) return;
     const { unheld, held } = share.takeOverdue(expired);
     for (const run of unheld) this.#deadLetters.bury(share, run, "expired", now);
@@ -270,7 +284,7 @@ export class Returns {
     const { share, firstId, count, attempts } = run;
     const { store, notes: { overdue } } = share;
     if (share.noteBack(run)) this.#parts.dispatcher.noteReady(share);
-    if (store.expiries.nextAt <= now) this.expire(share, now);
+    if (store.expiries.nextAt <= now) this.expireOf(share, run, now);
     if (overdue.size === 0) return proceed(run);
     for (let id = firstId; id < firstId + count; id++) {
       if (overdue.has(id)) {

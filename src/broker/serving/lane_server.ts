@@ -16,8 +16,6 @@ export interface LaneDelivery extends ReadyRun {
 
 /** What the dispatcher does for all deliveries. */
 export interface LaneServerOptions {
-  /** Takes expired messages out of a share. */
-  readonly expire: (share: Share, now: number) => void;
   /** Takes ready messages out that were delivered too often. */
   readonly exhaust: (share: Share, run: ReadyRun, now: number) => void;
   /** Reads the first of some adjacent messages for a follower; `undefined` if that is not possible now. */
@@ -60,7 +58,6 @@ export class LaneServer {
   serve(attachment: Attachment, lanes: LaneRuns, countMax: number, now: number): ServedLanes {
     const { share, follower } = attachment;
     const { store } = share;
-    if (store.expiries.nextAt <= now) this.#options.expire(share, now);
     const chosen = lanes.choose({
       countMax: Math.min(countMax, BATCH_COUNT_MAX, estimateCount(share, follower)),
       limitedMax: follower.slotRoom,

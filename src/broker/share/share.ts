@@ -24,6 +24,9 @@ import type { ReasonPool } from "./reason_pool.ts";
 import type { FollowerState } from "./follower_state.ts";
 import type { Store } from "../store/store.ts";
 
+/** How many runs of messages are made ready in one turn when their delays are over. */
+const RELEASED_MAX = 4096;
+
 /** Messages that no follower holds. */
 export interface UnheldRun extends ReadyRun {
   /** The end of their delay; 0 if they are ready. */
@@ -344,10 +347,12 @@ export class Share implements TurnRules, LaneListener {
     this.holdBack({ at: dueAt, firstId, count, attempts, priority, lane, isDated });
   }
 
-  /** Makes messages ready when their delay is over; returns whether there were any. */
+  /** Makes messages ready when their delay is over, some thousand at a time; returns whether there were any. */
   releaseDue(now: number): boolean {
     const before = this.ready.count;
-    for (let run = this.delayed.takeDue(now); run; run = this.delayed.takeDue(now)) {
+    for (let left = RELEASED_MAX; left > 0; left--) {
+      const run = this.delayed.takeDue(now);
+      if (run === undefined) break;
       this.lanes?.noteElsewhere(run.lane, "delayedCount", -run.count);
       this.ready.giveBack(run);
     }

@@ -5,6 +5,7 @@ import type { StreamFilter } from "../engine.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { TextMap } from "../collections/text_map.ts";
+import { NumberedStreams } from "../stream/numbered_streams.ts";
 import { type NameMatcher, Selection } from "./selection.ts";
 import type { Stream } from "../stream/stream.ts";
 
@@ -67,7 +68,7 @@ export class Router {
   removedCount = 0;
   readonly #compilePattern: PatternCompiler;
   readonly #streams: TextMap<Stream>;
-  readonly #numbered = new Map<number, Stream>();
+  readonly #numbered = new NumberedStreams();
   #lastFollowerNumber = 0;
   readonly #directFollowers: TextMap<Set<FollowerState>>;
   readonly #selections: TextMap<Selection>;
@@ -113,19 +114,22 @@ export class Router {
     after: number,
     filter?: StreamFilter,
   ): { streams: readonly Stream[]; next: number | undefined } {
-    this.steps += Math.floor(this.#numbered.size / LISTED_PER_STEP);
-    const numbers = [...this.#numbered.keys()].filter((number) => number > after);
-    numbers.sort((one, other) => one - other);
     const streams: Stream[] = [];
     const { steps = 0 } = filter ?? {};
     let tried = 0;
-    for (; tried < numbers.length; tried++) {
-      if (streams.length === PAGE_STREAMS_MAX || tried * steps >= PAGE_STEPS_MAX) break;
-      const stream = this.#numbered.get(numbers[tried]!)!;
+    let next: number | undefined;
+    let last = after;
+    for (const stream of this.#numbered.listBehind(after)) {
+      if (streams.length === PAGE_STREAMS_MAX || tried * steps >= PAGE_STEPS_MAX) {
+        next = last;
+        break;
+      }
+      tried++;
+      last = stream.number;
       if (filter === undefined || filter.allows(stream.name)) streams.push(stream);
     }
-    this.steps += tried * steps;
-    return { streams, next: tried < numbers.length ? numbers[tried - 1] : undefined };
+    this.steps += tried * steps + Math.floor(tried / LISTED_PER_STEP);
+    return { streams, next };
   }
 
   /** The stream of that name, if there is one. */
@@ -165,7 +169,7 @@ export class Router {
       for (const follower of selection.followers) followers.push(follower);
     }
     this.#streams.set(stream.name, stream);
-    this.#numbered.set(stream.number, stream);
+    this.#numbered.add(stream);
     this.#findings.delete(stream.name);
     return followers;
   }

@@ -6,6 +6,9 @@ import { TextMap } from "../collections/text_map.ts";
 /** The interval at which ids are forgotten together when their window is over, in milliseconds. */
 const FORGET_MS = 1000;
 
+/** How many old ids are forgotten with each new one. */
+const PRUNED_WITH = 16;
+
 /** A message that was stored under a dedup id, or is about to be. */
 export interface RememberedMessage {
   readonly id: number;
@@ -55,7 +58,7 @@ export class DedupWindow {
     const messages = this.#messages ??= new AgedMap(new TextMap(this.#hash));
     messages.set(dedupId, message);
     if (messages.size > this.#countMax) messages.delete(messages.oldestKey!);
-    this.prune(message.at, windowMs);
+    this.prune(message.at, windowMs, PRUNED_WITH);
   }
 
   /** When the oldest dedup ids are to be forgotten; `Infinity` if there are none. */
@@ -65,12 +68,13 @@ export class DedupWindow {
     return Math.ceil((oldest.at + windowMs) / FORGET_MS) * FORGET_MS;
   }
 
-  /** Forgets ids after their window. */
-  prune(now: number, windowMs: number): void {
+  /** Forgets ids after their window, at most so many. */
+  prune(now: number, windowMs: number, countMax: number = Infinity): void {
     const messages = this.#messages;
     if (messages === undefined) return;
+    let left = countMax;
     for (let oldest = messages.oldest; oldest !== undefined; oldest = messages.oldest) {
-      if (oldest.at + windowMs > now) return;
+      if (oldest.at + windowMs > now || --left < 0) return;
       messages.delete(messages.oldestKey!);
     }
     this.#messages = undefined;

@@ -5,7 +5,7 @@ import type { IdRange } from "../collections/id_ranges.ts";
 /** When messages of a stream expire; some of them may be gone already. */
 export class Expiries {
   /** Of messages with a time to live of their own. */
-  readonly #own: DatedRuns;
+  #own: DatedRuns;
   /** Of messages with the stream's: written again where the messages are moved to. */
   #ofStream: DatedRuns | undefined;
 
@@ -46,11 +46,32 @@ export class Expiries {
     (this.#ofStream ??= new DatedRuns(this.calendar)).add(run);
   }
 
-  /** Takes out the runs that have expired; they may overlap, and are in no order. */
-  takeDue(now: number): IdRange[] {
+  /**
+   * Takes out the runs that have expired; they may overlap, and are in no order.
+   *
+   * @param countMax How many messages at most.
+   */
+  takeDue(now: number, countMax: number = Infinity): IdRange[] {
+    const due: IdRange[] = [];
+    let left = countMax;
+    for (const runs of [this.#own, this.#ofStream]) {
+      if (runs === undefined) continue;
+      for (let run = takeFirst(runs, now, left); run; run = takeFirst(runs, now, left)) {
+        due.push(run);
+        left -= run.count;
+      }
+    }
+    return due;
+  }
+
+  /** Takes out those of some messages that have expired, however many others have. */
+  takeDueOf(range: IdRange, now: number): IdRange[] {
     const due: IdRange[] = [];
     for (const runs of [this.#own, this.#ofStream]) {
-      for (let run = runs?.takeDue(now); run; run = runs?.takeDue(now)) due.push(run);
+      for (const run of runs?.remove([range]) ?? []) {
+        if (run.at <= now) due.push(run);
+        else runs!.add(run);
+      }
     }
     return due;
   }
@@ -71,9 +92,24 @@ export class Expiries {
     for (const run of others.#ofStream?.removeAll() ?? []) this.addOfStream(run);
   }
 
+  /** Forgets all: no message is left. */
+  clear(): void {
+    this.#own = new DatedRuns(this.calendar);
+    this.#ofStream = undefined;
+  }
+
   /** Keeps only the live parts of runs. */
   prune(findWanted: (run: IdRange) => readonly IdRange[]): void {
     this.#own.prune(findWanted);
     this.#ofStream?.prune(findWanted);
   }
+}
+
+/** Takes out the first messages that have expired, of one run and at most so many. */
+function takeFirst(runs: DatedRuns, now: number, countMax: number): DatedRun | undefined {
+  const run = countMax > 0 ? runs.takeDue(now) : undefined;
+  if (run === undefined || run.count <= countMax) return run;
+  const { firstId, count } = run;
+  runs.add({ ...run, firstId: firstId + countMax, count: count - countMax });
+  return { ...run, count: countMax };
 }

@@ -203,9 +203,18 @@ export class Store {
     return this.backlog.findRuns({ fromId: firstId, toId: firstId + count });
   }
 
-  /** Takes out expiries that are due; returns the live messages among them, joined. */
-  takeExpired(now: number): IdRange[] {
-    const due = this.expiries.takeDue(now).flatMap((run) => this.findPresent(run));
+  /** Takes out expiries that are due, of so many messages; returns the live ones among them, joined. */
+  takeExpired(now: number, countMax: number): IdRange[] {
+    return this.#findExpired(this.expiries.takeDue(now, countMax), now);
+  }
+
+  /** Takes out the expiries of some messages that are due; returns the live ones among them, joined. */
+  takeExpiredOf(range: IdRange, now: number): IdRange[] {
+    return this.#findExpired(this.expiries.takeDueOf(range, now), now);
+  }
+
+  #findExpired(taken: readonly IdRange[], now: number): IdRange[] {
+    const due = taken.flatMap((run) => this.findPresent(run));
     const { coalesced } = this;
     return joinRanges(coalesced === undefined ? due : coalesced.withoutLater(due, now));
   }

@@ -213,7 +213,7 @@ export class ClientCursor extends LimitCursor implements Cursor {
     const dead = isDeadName(stream) ? stream : deadNameOf(stream);
     const send = async (ids: readonly number[]) =>
       await this.#ask("redrive", dead, call, { ids }) as RedriveResult;
-    const peek = (from: number) => this.peek(dead, { from, limit: PEEK_COUNT_MAX }, call);
+    const peek = (from: number, limit: number) => this.peek(dead, { from, limit }, call);
     try {
       return await redrive({ peek, send }, options, await this.#findEnd(dead, call));
     } catch (error) {

@@ -42,8 +42,8 @@ export interface RedriveResult {
 
 /** The operations of a cursor that a redrive needs, for one dead-letter stream. */
 export interface RedriveSteps {
-  /** Looks at messages, beginning at an id. */
-  readonly peek: (from: number) => Promise<readonly PeekedMessage[]>;
+  /** Looks at up to so many messages, beginning at an id. */
+  readonly peek: (from: number, limit: number) => Promise<readonly PeekedMessage[]>;
   readonly send: (ids: readonly number[]) => Promise<RedriveResult>;
 }
 
@@ -84,7 +84,9 @@ export async function redrive(
   const total = { count: 0, skipped: 0 };
   let isFirst = true;
   for (let from = 1; from < endId && total.count < limit;) {
-    const page = await peek(from);
+    // With a filter, it is not known how many are to be looked at.
+    const most = options.filter === undefined ? limit - total.count : Infinity;
+    const page = await peek(from, Math.min(PEEK_COUNT_MAX, most));
     const last = page.at(-1);
     if (last === undefined) break;
     const ids = await select(page.filter(({ id }) => id < endId), options);

@@ -12,7 +12,7 @@ import { countTurns, publishMany } from "./many_at_once.ts";
 const LANES = 20_000;
 
 /** The most lanes that are placed in a turn; some more had their turn meanwhile. */
-const TURN_LANES_MAX = 4096;
+const TURN_LANES_MAX = 1024;
 
 /** A stream with two messages of each lane. */
 function fill(test: TestBroker): void {

@@ -78,7 +78,7 @@ keyTests.add(
     for (let round = 0; round < 20; round++) await publisher.storeWished(...many);
     await publisher.storeWished({ text: "behind" });
     const follower = use.follower("orders");
-    for (let turn = 0; turn < 4; turn++) {
+    for (let turn = 0; turn < 8; turn++) {
       await use.fence();
       use.advance(1);
     }

@@ -82,7 +82,7 @@ const FULL: Measure = {
   steadySeconds: 2.5,
   backlog: [1_000_000, 10_000_000],
   streams: 100,
-  connections: 5_000,
+  connections: 2_000,
 };
 
 /** For a look at whether it works. */

@@ -34,7 +34,7 @@ interface PostponedRun extends FailedRun {
 
 /** How many expired messages one turn drops, or carries to the dead letters: some milliseconds of work. */
 const DROPPED_MAX = 2048;
-const BURIED_MAX = 256;
+const BURIED_MAX = 128;
 
 /** How messages come back: with an attempt used up, without one, or without one and by their own wish. */
 type ReturnWay = "failed" | "spared" | "postponed";

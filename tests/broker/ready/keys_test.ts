@@ -374,11 +374,10 @@ Deno.test("Keys are held and waited for as in a plain model (random)", () => {
           run.ready.sort(byRank);
         } else if (what === "admit") run.admit(count);
         else if (what === "remove") {
-          const range = { firstId: 1 + pick % run.nextId, count };
-          const ranges = [pick % 4 === 0 ? { firstId: 0, count: 1e9 } : range];
-          const isMeant = ({ id }: Message) =>
-            id >= ranges[0]!.firstId && id < ranges[0]!.firstId + ranges[0]!.count;
-          run.remove(isMeant, run.keys.remove(ranges));
+          const firstId = 1 + pick % run.nextId;
+          const range = pick % 4 === 0 ? { firstId: 0, count: 1e9 } : { firstId, count };
+          const endId = range.firstId + range.count;
+          run.remove(({ id }) => id >= range.firstId && id < endId, run.keys.remove([range]));
         } else if (one === undefined) continue;
         else if (what === "done") run.release(one.id, pick % 4 === 0 ? count : 1);
         else {

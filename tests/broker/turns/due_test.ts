@@ -12,10 +12,10 @@ const MANY = 20_000;
 
 /** The most messages that one turn makes ready or drops, and that it carries to the dead letters. */
 const TURN_COUNT_MAX = 4096;
-const BURIED_MAX = 256;
+const BURIED_MAX = 128;
 
 /** More turns than anything here takes. */
-const TURNS_MAX = 200;
+const TURNS_MAX = 300;
 
 /** Lets a long time pass, and then has turns until a number does not change any more; returns its steps. */
 function listSteps(test: TestBroker, read: () => number): number[] {

@@ -20,7 +20,7 @@ function bury(): TestBroker {
   test.create("orders", { deadLetterExpired: true });
   publishMany(test, MANY, (index) => ({ ttlMs: 5000, priority: index % 3 }));
   test.now += 10_000;
-  for (let turn = 0; turn < 10; turn++) test.broker.tick(++test.now);
+  for (let turn = 0; turn < 20; turn++) test.broker.tick(++test.now);
   assertEquals(test.getStream("orders.dead").ready, MANY);
   return test;
 }

@@ -66,8 +66,9 @@ export function summariseFactors(findings: Findings): readonly Factors[] {
   const factor = (peer: string, work: string) => {
     const [ours, theirs] = ["simplemq", peer].map((one) => sumUp(findings, one, work, readRate));
     if (ours === undefined || theirs === undefined) return "";
-    // The report writes three digits that count.
-    return `${Math.round(Number((ours.median / theirs.median).toPrecision(3)))}×`;
+    const ratio = ours.median / theirs.median;
+    // The report writes three digits that count, or all before the point.
+    return `${Math.round(ratio < 100 ? Number(ratio.toPrecision(3)) : ratio)}×`;
   };
   const others = findings.peers.filter(({ name }) => name !== "simplemq" && DURABLE.includes(name));
   return others.map((peer) => ({

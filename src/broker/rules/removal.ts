@@ -13,6 +13,7 @@ const PURGE_LANE_IDS = 512;
 /** How many it looks at at most, where so few runs were found that more take no longer. */
 const PURGE_IDS_MAX = 65_536;
 const FEW_RUNS = 16;
+const FEW_NOTES = 1024;
 
 /** Drops messages that were not acknowledged: to make room, or because a stream is purged. */
 export class Removal {
@@ -66,7 +67,8 @@ export class Removal {
       for (const run of joinRanges(taken)) this.forget(stream, run);
       count += countIds(taken);
       id = backlog.findFirst(id + size);
-      const isPlain = share.keys === undefined && share.notes.failures.size === 0;
+      const noteCount = (share.keys?.heldCount ?? 0) + share.notes.failures.size;
+      const isPlain = noteCount < FEW_NOTES;
       const least = share.lanes === undefined ? PURGE_IDS : PURGE_LANE_IDS;
       size = isPlain && taken.length < FEW_RUNS ? Math.min(4 * size, PURGE_IDS_MAX) : least;
       if (taken.length === 0 || id >= storedNextId) continue;

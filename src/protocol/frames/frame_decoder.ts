@@ -16,6 +16,12 @@ export const BUFFER_BYTES_MIN = 1024;
 const BUFFER_BYTES_BUSY = 129 * 1024;
 
 /**
+ * A buffer that must grow for a large frame gets the size of the frame at once, but no more than so many times
+ * its size: each time it grows, what has come is copied.
+ */
+const GROWTH_MAX = 8;
+
+/**
  * Finds frames in a stream of bytes, and reads their fields in place. It allocates for received bytes, never
  * for announced ones.
  *
@@ -229,7 +235,9 @@ export class FrameDecoder {
     } else if (size > BUFFER_BYTES_BUSY && needed <= BUFFER_BYTES_BUSY && !this.#hasFilled) {
       this.#replace(BUFFER_BYTES_BUSY);
     } else if (needed > BUFFER_BYTES_BUSY && needed > size) {
-      this.#replace(Math.max(size * 2, needed));
+      // With a byte more it is not full when the frame is there: only then more may be waiting.
+      const wanted = Math.min(size * GROWTH_MAX, this.#unfinishedBytes + 1);
+      this.#replace(Math.max(size * 2, needed, wanted));
     } else if (needed > size || (this.#hasFilled && size < BUFFER_BYTES_BUSY)) {
       this.#replace(Math.min(Math.max(size * 2, needed), BUFFER_BYTES_BUSY));
     }

@@ -4,8 +4,8 @@
  *
  * | stream  | publishers                 | followers                                             |
  * | ------- | -------------------------- | ----------------------------------------------------- |
- * | `alpha` | one by one, `everyone`     | one on a way that is cut, plainly                     |
- * | `beta`  | in batches, `everyone`     | two that compete: confirmed, and later on the way     |
+ * | `alpha` | one by one, `everyone`     | one, directly and plainly: its order is looked at      |
+ * | `beta`  | in batches, `everyone`     | two on a way that is cut, confirmed and later          |
  *
  * @module
  */
@@ -107,8 +107,9 @@ export class ToldLoad {
     const far = await this.#connect(true);
     this.#followers.push(
       ...([
-        [far, "alpha-plain", alpha, "plainly"],
-        [direct, "beta-confirmed", beta, "confirmed"],
+        // On a way that is cut, the broker may not know yet that an earlier session of it has gone.
+        [direct, "alpha-plain", alpha, "plainly"],
+        [far, "beta-confirmed", beta, "confirmed"],
         [far, "beta-later", new RegExp(`^told-b.*-${id}$`), "later"],
       ] as const).map(([connection, name, bind, way]) =>
         new RecordedFollower({ ...common, connection, name: `${name}-${id}`, bind, way })

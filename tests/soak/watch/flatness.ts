@@ -26,6 +26,10 @@ const MARGINS: Readonly<Record<string, number>> = {
 const KEPT: Readonly<Record<string, number>> = {
   "EventRing.#events": 1000,
   "all objects of Object { number, at, level, message, fields }": 1000,
+  // Names of keys that the client knows, with their bytes.
+  "all objects of Object { stream, bytes, name }": 4096,
+  "all objects of Uint8Array": 5000,
+  "all objects of ArrayBuffer": 5000,
   // Node keeps them for further connections of HTTP.
   "all objects of HTTPParser": 1000,
   "GroupQueue.#spare": 8,
@@ -55,7 +59,7 @@ const FIELDS_MAX = 1000;
 
 /** What the language and Deno make by themselves, and parts of patterns that are kept: some come and go at any time. */
 const COMMON =
-  /^all objects of (?:\(none\)|\(nameless\)|Object(?: \{.*)?|Function|AsyncFunction|Array|Map|Set|Promise|Error|.*Array(?:Buffer)?|Timeout|TimersList|Resolver|Deferred|Queue|AhoCorasick|Inst|OnePassProg|Prefilter|Prog|RE2|RE2JS)$/;
+  /^all objects of (?:\(none\)|\(nameless\)|Object(?: \{.*)?|Function|AsyncFunction|Array|Map|Set|Promise|Error|.*Array(?:Buffer)?|Timeout|TimersList|Resolver|Deferred|Queue|AhoCorasick|Inst|OnePassProg|UnicodeRangeTable|NamePattern|AbortSignal|Prefilter|Prog|RE2|RE2JS)$/;
 const COMMON_MORE = 30;
 const COMMON_SHARE = 1 / 10;
 

@@ -32,6 +32,7 @@ const KEPT: Readonly<Record<string, number>> = {
   "all objects of ArrayBuffer": 5000,
   // Node keeps them for further connections of HTTP.
   "all objects of HTTPParser": 1000,
+  "NumberedStreams.#numbers": 1200,
   "GroupQueue.#spare": 8,
   "Residency.#spare": 32,
   "ReplyStreams.#closed": 1000,

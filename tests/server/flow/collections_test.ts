@@ -178,6 +178,7 @@ const KEPT: Readonly<Record<string, number>> = {
   "EventRing.#events": 1000,
   "objects of Group": 10,
   "objects of FactList": 10,
+  "NumberedStreams.#numbers": 1024,
   "Router.#idle": 64,
   "Router.#selections": 64,
   "objects of Selection": 64,

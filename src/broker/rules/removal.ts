@@ -56,13 +56,14 @@ export class Removal {
    * many. What followers take meanwhile stays.
    */
   async purge(stream: Stream): Promise<number> {
-    const { state: { router } } = this.#context;
-    const { share, backlog, number, intake: { storedNextId } } = stream;
+    const { share, backlog, intake: { storedNextId } } = stream;
     endTaken(stream);
     let count = 0;
     let size = share.lanes === undefined ? PURGE_IDS : PURGE_LANE_IDS;
     for (let id = backlog.findFirst(0); id < storedNextId && backlog.count > 0;) {
-      while (share.lanes?.prepareFind() === false) await this.#context.nextTurn();
+      while (share.lanes?.prepareFind() === false) {
+        if (!await this.#hasNextTurn(stream)) return count;
+      }
       const taken = share.takeUnheld([{ firstId: id, count: Math.min(size, storedNextId - id) }]);
       for (const run of joinRanges(taken)) this.forget(stream, run);
       count += countIds(taken);
@@ -72,10 +73,15 @@ export class Removal {
       const least = share.lanes === undefined ? PURGE_IDS : PURGE_LANE_IDS;
       size = isPlain && taken.length < FEW_RUNS ? Math.min(4 * size, PURGE_IDS_MAX) : least;
       if (taken.length === 0 || id >= storedNextId) continue;
-      await this.#context.nextTurn();
-      if (router.getNumbered(number) !== stream) break;
+      if (!await this.#hasNextTurn(stream)) return count;
     }
     if (backlog.count === 0) stream.expiries.clear();
     return count;
+  }
+
+  /** Lets others have their turn; returns whether the stream is still there after it. */
+  async #hasNextTurn(stream: Stream): Promise<boolean> {
+    await this.#context.nextTurn();
+    return this.#context.state.router.getNumbered(stream.number) === stream;
   }
 }

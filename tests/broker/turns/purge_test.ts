@@ -82,19 +82,36 @@ Deno.test("a purge leaves alone what is published, and what followers take, mean
   assertLess(follower.sink.ids.length, 30);
 });
 
-Deno.test("a purge ends when its stream is deleted meanwhile, and leaves a new one of the name alone", async () => {
-  const test = new TestBroker("orders");
-  publishMany(test, MANY, (index) => ({ priority: index % 3 }));
-  const purge = test.broker.purgeStream("orders");
-  const { result } = await countTurns(test, purge, (turn) => {
-    if (turn !== 1) return;
-    test.broker.deleteStream("orders");
-    test.create("orders");
-    test.publisher("orders", "new").publish("one", "two");
-  });
-  assertEquals(result, 2 * TURN_COUNT_MAX);
-  assertEquals(test.getStream("orders").ready, 2);
-});
+for (const [kind, wishesAt] of KINDS) {
+  for (const isCreatedAgain of [false, true]) {
+    // Before messages are looked for, and in the midst of them.
+    for (const deletedAt of [0, 3, 4, 8]) {
+      const what = isCreatedAgain ? "deleted and created again" : "deleted";
+      Deno.test(`a purge of messages ${kind} ends when its stream is ${what} in turn ${deletedAt}`, async () => {
+        const test = new TestBroker("orders");
+        publishMany(test, MANY, wishesAt);
+        const purge = test.broker.purgeStream("orders");
+        let left = MANY;
+        let events = Infinity;
+        const { result } = await countTurns(test, purge, (turn) => {
+          if (turn !== deletedAt) return;
+          const { ready, delayed } = test.getStream("orders");
+          left = ready + delayed;
+          test.broker.deleteStream("orders");
+          if (isCreatedAgain) {
+            test.create("orders");
+            test.publisher("orders", "new").publish("one", "two");
+          }
+          events = test.events.length;
+        });
+        assertEquals(result, MANY - left);
+        // Nothing is written of a stream that has gone.
+        assertEquals(test.events.slice(events), []);
+        if (isCreatedAgain) assertEquals(test.getStream("orders").ready, 2);
+      });
+    }
+  }
+}
 
 Deno.test("two purges at a time remove each message once", async () => {
   const test = new TestBroker("orders");

@@ -203,9 +203,19 @@ export class Store {
     return this.backlog.findRuns({ fromId: firstId, toId: firstId + count });
   }
 
-  /** Takes out expiries that are due, of so many messages; returns the live ones among them, joined. */
+  /**
+   * Takes out expiries that are due, of at most so many live messages; returns these, joined. Those of messages
+   * that are gone are not counted: most messages of a busy stream are acknowledged long before they expire.
+   */
   takeExpired(now: number, countMax: number): IdRange[] {
-    return this.#findExpired(this.expiries.takeDue(now, countMax), now);
+    const found: IdRange[] = [];
+    for (let left = countMax; left > 0 && this.expiries.nextAt <= now;) {
+      for (const range of this.#findExpired(this.expiries.takeDue(now, left), now)) {
+        found.push(range);
+        left -= range.count;
+      }
+    }
+    return joinRanges(found);
   }
 
   /** Takes out the expiries of some messages that are due; returns the live ones among them, joined. */

@@ -80,6 +80,26 @@ Deno.test("a time to live of the whole stream ends for some thousand messages in
   for (const step of steps) assertLessOrEqual(step, TURN_COUNT_MAX);
 });
 
+for (const isOwn of [false, true]) {
+  const whose = isOwn ? "their own" : "the stream's";
+  Deno.test(`messages that were acknowledged hold no others up when they expire (${whose} time to live)`, () => {
+    const test = new TestBroker();
+    test.create("orders", isOwn ? {} : { ttlMs: 20 });
+    const follower = test.follower("orders", { messages: 2 * MANY });
+    const perTurn = 5000;
+    for (let turn = 1; turn <= 15; turn++) {
+      publishMany(test, perTurn, () => isOwn ? { ttlMs: 20 } : {}, `publisher ${turn}`);
+      test.dispatch();
+      assertEquals(follower.sink.messages.length, turn * perTurn);
+      follower.open.ack([{ firstTag: 1 + (turn - 1) * perTurn, count: perTurn }], true);
+      test.now += 5;
+      test.broker.tick(test.now);
+    }
+    const { ready, totals } = test.getStream("orders");
+    assertEquals([ready, totals.expired], [0, 0]);
+  });
+}
+
 Deno.test("what has expired does not come back, however many others have expired before", async () => {
   const test = new TestBroker("orders");
   publishMany(test, MANY, (index) => ({ ttlMs: 5000 + index, priority: index % 3 }));

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
+import { patiently } from "../../support/patience.ts";
 import type { PartialSettings } from "../../../server.ts";
 import type { Figures } from "../watch/figures.ts";
 import { takeProcessFigures } from "../watch/process_figures.ts";
@@ -137,7 +137,7 @@ export class SoakedBroker implements AsyncDisposable {
   }
 
   async #end(): Promise<void> {
-    await deadline(this.#process!.status, PATIENCE_MS);
+    await patiently(this.#process!.status, PATIENCE_MS);
     this.#process = undefined;
     // What is open of it here, too.
     await this.#input!.abort().catch(() => {});
@@ -155,7 +155,7 @@ export class SoakedBroker implements AsyncDisposable {
   }
 
   async #next<Answer>(): Promise<Answer> {
-    const { value, done } = await deadline(this.#answers!.next(), PATIENCE_MS);
+    const { value, done } = await patiently(this.#answers!.next(), PATIENCE_MS);
     if (!done) return JSON.parse(value);
     throw new Error(`A broker has ended: ${this.#complaints.join("\n")}`);
   }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
+import { patiently } from "../../support/patience.ts";
 import type { Connection, Follower, Publisher } from "../../../client.ts";
 import type { Place } from "./place.ts";
 import { type Notebook, PATIENCE_MS } from "./scene.ts";
@@ -56,7 +56,7 @@ export class Resident implements AsyncDisposable {
     const bodies = Array.from({ length: MESSAGES }, (_, body) => body);
     for (const name of names) for (const body of bodies) this.#open.add(`${name} ${body}`);
     await this.#publisher.sendMessages(bodies, { key: (body) => `${body}` });
-    await deadline(done, PATIENCE_MS).catch(() => {
+    await patiently(done, PATIENCE_MS).catch(() => {
       notebook.find(`a client that stays waits for ${[...this.#open].slice(0, 5)}`);
     });
     this.#open.clear();

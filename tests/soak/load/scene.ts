@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
+import { patiently } from "../../support/patience.ts";
 import type { Connection, Cursor, StreamOptionsInput } from "../../../client.ts";
 import type { Random } from "../../support/random.ts";
 import type { Place } from "./place.ts";
@@ -143,7 +143,7 @@ export class Scene {
       const drainMs = this.random.chance(0.3) ? 0 : 2000;
       return connection.close({ drainMs }).catch(() => {});
     });
-    await deadline(Promise.all(closing), PATIENCE_MS);
+    await patiently(Promise.all(closing), PATIENCE_MS);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { deadline } from "@std/async/deadline";
+import { patiently } from "../../support/patience.ts";
 import { BrokerError } from "../../../client.ts";
 import { Random } from "../../support/random.ts";
 import { CALL_VISITS } from "./call_visits.ts";
@@ -79,7 +79,7 @@ async function attend(visit: Visit, scene: Scene): Promise<void> {
   const beganAt = performance.now();
   const where = `${place.name}: ${visit.name}${scene.isSteady ? "" : ", on a way that is cut"}`;
   try {
-    await deadline(visit.run(scene), 2 * PATIENCE_MS);
+    await patiently(visit.run(scene), 2 * PATIENCE_MS);
   } catch (error) {
     if (scene.isSteady || !isForgiven(error)) notebook.find(`${where}: ${describeError(error)}`);
     else notebook.count("visits that were cut short");

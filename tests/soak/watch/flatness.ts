@@ -30,6 +30,8 @@ const KEPT: Readonly<Record<string, number>> = {
   "all objects of Object { stream, bytes, name }": 4096,
   "all objects of Uint8Array": 5000,
   "all objects of ArrayBuffer": 5000,
+  // Deno keeps one for each length of a timer that was cancelled, until that length is over.
+  "all objects of TimersList": 4096,
   // Node keeps them for further connections of HTTP.
   "all objects of HTTPParser": 1000,
   "NumberedStreams.#numbers": 1200,
@@ -60,7 +62,7 @@ const FIELDS_MAX = 1000;
 
 /** What the language and Deno make by themselves, and parts of patterns that are kept: some come and go at any time. */
 const COMMON =
-  /^all objects of (?:\(none\)|\(nameless\)|Object(?: \{.*)?|Function|AsyncFunction|Array|Map|Set|Promise|Error|.*Array(?:Buffer)?|Timeout|TimersList|Resolver|Deferred|Queue|AhoCorasick|Inst|OnePassProg|UnicodeRangeTable|NamePattern|AbortSignal|Prefilter|Prog|RE2|RE2JS)$/;
+  /^all objects of (?:\(none\)|\(nameless\)|Object(?: \{.*)?|Function|AsyncFunction|Array|Map|Set|Promise|Error|.*Array(?:Buffer)?|Timeout|Resolver|Deferred|Queue|AhoCorasick|Inst|OnePassProg|UnicodeRangeTable|NamePattern|AbortSignal|Prefilter|Prog|RE2|RE2JS)$/;
 const COMMON_MORE = 30;
 const COMMON_SHARE = 1 / 10;
 

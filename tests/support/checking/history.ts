@@ -11,7 +11,7 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
+import { patiently } from "../patience.ts";
 
 /** Nothing that comes at all is waited for so long, in milliseconds. */
 const PATIENCE_MS = 60_000;
@@ -191,7 +191,7 @@ export class History {
     const waiter = { isTrue, resolve };
     this.#waiters.push(waiter);
     try {
-      await deadline(promise, PATIENCE_MS);
+      await patiently(promise, PATIENCE_MS);
     } catch (cause) {
       throw new Error(`Waited in vain until ${what}`, { cause });
     } finally {

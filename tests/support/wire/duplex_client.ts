@@ -1,4 +1,4 @@
-import { deadline } from "@std/async/deadline";
+import { patiently } from "../patience.ts";
 import { isConnectionEnd } from "../../../src/transport/connection_end.ts";
 import type { Duplex } from "../../../src/transport/duplex.ts";
 
@@ -39,7 +39,7 @@ export class DuplexClient implements AsyncDisposable {
   protected async write(bytes: Uint8Array): Promise<void> {
     try {
       for (let sent = 0; sent < bytes.length;) {
-        sent += await deadline(this.duplex.write(bytes.subarray(sent)), PATIENCE_MS);
+        sent += await patiently(this.duplex.write(bytes.subarray(sent)), PATIENCE_MS);
       }
     } catch (error) {
       if (!isConnectionEnd(error)) throw error;
@@ -50,7 +50,7 @@ export class DuplexClient implements AsyncDisposable {
   protected async read(buffer: Uint8Array): Promise<number | null> {
     try {
       this.#reading ??= this.duplex.read(buffer);
-      const count = await deadline(this.#reading, PATIENCE_MS);
+      const count = await patiently(this.#reading, PATIENCE_MS);
       this.#reading = undefined;
       return count;
     } catch (error) {

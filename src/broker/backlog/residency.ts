@@ -8,6 +8,12 @@ export const SLAB_BYTES_MAX: number = 256 * 1024;
 /** This part of the limit is for bytes that were read back. */
 const LOADED_SHARE = 1 / 8;
 
+/**
+ * Other things leave this part of the room for bytes that never left: with less, each message of streams that
+ * are published to by turns would page another stream's slab out, and get a slab of its own.
+ */
+const KEPT_SHARE_MIN = 1 / 4;
+
 /** The least room for bytes that were read back. */
 const LOADED_BYTES_MIN = 4 * SLAB_BYTES_MAX;
 
@@ -30,7 +36,7 @@ export interface ResidencyOptions {
  * The oldest messages are delivered first. While there is room, bytes stay in memory; beyond the limit,
  * the newest are paged out, because they are needed last. Bytes that are read back, just before
  * delivery, push each other out in their order of arrival. What the broker remembers of the others takes
- * memory, too, and leaves less room for bytes.
+ * memory, too, and leaves less room for bytes, but some always.
  */
 export class Residency {
   /** The most bytes of memory, if a pager can read others back. */
@@ -121,7 +127,8 @@ export class Residency {
 
   /** Pages out the newest slabs that take no more messages; without such slabs, the oldest ones. */
   #trimKept(): void {
-    while (this.#keptBytes > 0 && this.#keptBytes + this.#otherBytes > this.#keptMax) {
+    const room = Math.max(this.#keptMax * KEPT_SHARE_MIN, this.#keptMax - this.#otherBytes);
+    while (this.#keptBytes > room) {
       const newest = this.#sealed.pop();
       if (newest !== undefined) {
         if (this.#kept.has(newest)) this.#pageOut(newest);

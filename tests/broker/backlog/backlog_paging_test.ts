@@ -142,6 +142,34 @@ Deno.test("Backlog splits a slab that was read back when little of it is left", 
   assertGreater(paged.pager.reads.length, before);
 });
 
+Deno.test("Backlog: streams that are published to by turns have whole slabs when other things take all memory", () => {
+  const pager = new MemoryPager();
+  const segment = pager.begin();
+  const fill = (backlog: Backlog, id: number, text: string) => {
+    const batch = batchOf(text);
+    backlog.append(id, batch, pager.store(segment, batch));
+  };
+  /** The reads that 1,000 messages of each of two streams take, which were published by turns. */
+  const countReads = (residency: Residency) => {
+    const backlogs = [new Backlog(residency), new Backlog(residency)];
+    for (let id = 1; id <= 1000; id++) for (const backlog of backlogs) fill(backlog, id, "text");
+    pager.reads.length = 0;
+    for (const backlog of backlogs) {
+      for (let id = 1; id <= 1000;) id += backlog.read(id, 1000, Infinity).count;
+    }
+    return pager.reads.length;
+  };
+  const bytesMax = LOADED_BYTES + 2 * SLAB_BYTES_MAX;
+  const booked = new Residency({ bytesMax, pager });
+  booked.book(10 * bytesMax);
+  assertLess(countReads(booked), 50, "memory is booked for other things");
+  const full = new Residency({ bytesMax, pager });
+  const many = new Backlog(full);
+  // Batches with gaps between their ids: each is a slab that takes a kilobyte beside its bytes.
+  for (let id = 1; id <= 20_000; id += 10) fill(many, id, "text");
+  assertLess(countReads(full), 50, "slabs take it beside their bytes");
+});
+
 Deno.test("Backlog.clear() lets go of what is in memory and of what is not", () => {
   const paged = new PagedBacklog(0);
   for (let id = 1; id <= 3000; id++) paged.append(200);

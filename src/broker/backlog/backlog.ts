@@ -236,6 +236,16 @@ export class Backlog {
     return slab === undefined ? id : Math.max(id, slab.firstId);
   }
 
+  /** Whether the bytes of all messages in a range of ids that are here are in memory. */
+  isResident(firstId: number, count: number): boolean {
+    for (let index = this.#cut(firstId); index < this.#slabs.length; index++) {
+      const slab = this.#slabs[index]!;
+      if (slab.firstId >= firstId + count) break;
+      if (!slab.isResident) return false;
+    }
+    return true;
+  }
+
   /** Lists the messages that are here, in order, in the longest possible runs. */
   findRuns(
     { fromId = 0, toId = Infinity, segment }: {

@@ -47,6 +47,8 @@ export class Lane extends FewRuns {
   at = 0;
   /** The time that it waits for; `Infinity` if it waits for something else. */
   dueAt = 0;
+  /** The id of its first message to go when it was put among those that may go. */
+  headId = 0;
   /** The choice of messages that it took part in last, and with how many. */
   turn = 0;
   turnCount = 0;

@@ -12,6 +12,9 @@ const UNUSED_MAX = 1000;
 /** So many messages are looked up in their bytes, without a look at the oldest ones. */
 const FEW_MAX = 64;
 
+/** So many are, too, if they are in memory: that costs less than to keep the first ids of all lanes. */
+const READ_MAX = 4096;
+
 /** Among so many of the oldest ids the oldest ready message is looked for, before all lanes are asked. */
 const OLDEST_MAX = 256;
 
@@ -68,6 +71,15 @@ export class LaneIndex {
     this.#forgetOldest();
     this.#count += lane.count;
     if (lane.returnedCount > 0) this.#returning.add(lane);
+  }
+
+  /**
+   * Does some of the work before a range of messages is looked for: a look at each lane, unless these can be read.
+   *
+   * @returns Whether nothing is left.
+   */
+  prepareFor(range: IdRange): boolean {
+    return this.#isReadable(range) || this.prepare();
   }
 
   /** Has more lanes among those whose first ids are kept; returns whether these are all. */
@@ -128,8 +140,9 @@ export class LaneIndex {
     for (const range of ranges) {
       const { firstId, count } = range;
       const endId = firstId + count;
+      const isRead = count <= FEW_MAX || this.#isReadable(range);
       for (let from = firstId; from < endId;) {
-        const lane = count > FEW_MAX ? this.findOldest() : undefined;
+        const lane = isRead ? undefined : this.findOldest();
         const run = lane?.findOldest();
         if (run !== undefined && run.firstId >= endId) break;
         if (lane === undefined || run === undefined || run.firstId < from) {
@@ -146,6 +159,12 @@ export class LaneIndex {
   /** Lists the lanes of some messages, ready or not. */
   list(range: IdRange): Iterable<LanePart> {
     return this.#reader.list(range);
+  }
+
+  /** Whether the lanes of messages are in memory with their bytes, and no first ids are kept anyway. */
+  #isReadable({ firstId, count }: IdRange): boolean {
+    return this.#oldest === undefined && count <= READ_MAX &&
+      this.#backlog.isResident(firstId, count);
   }
 
   #findAmongFirst(): Lane | undefined {

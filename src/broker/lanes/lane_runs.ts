@@ -139,13 +139,13 @@ export class LaneRuns implements ReadyList, LaneKeeper {
   }
 
   /**
-   * Does some of the work before messages are first looked for by id: a look at each lane. What is left of it is
-   * done when they are looked for.
+   * Does some of the work before many messages are looked for by id: a look at each lane, where it is needed. What
+   * is left of it is done when they are looked for.
    *
    * @returns Whether nothing is left.
    */
-  prepareFind(): boolean {
-    return this.#index.prepare();
+  prepareFind(range: IdRange): boolean {
+    return this.#index.prepareFor(range);
   }
 
   remove(ranges: readonly IdRange[]): ReadyRun[] {

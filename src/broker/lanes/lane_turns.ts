@@ -117,6 +117,8 @@ export class LaneTurns {
     const wasOpen = home !== undefined && home !== this.#timed && home !== this.#resting &&
       home !== this.#blocked;
     if (lane.count > 0 && lane.room(now) >= 1) {
+      // Thousands of comparisons need it, and it lies apart from the lane.
+      lane.headId = lane.firstId;
       this.#requireHeap(lane).put(lane);
       if (!wasOpen) this.#openCount++;
       return !wasOpen;
@@ -204,7 +206,7 @@ function isNextBefore(one: Lane, other: Lane): boolean {
   const levels = one.level - other.level;
   if (levels !== 0) return levels < 0;
   if (one.pass !== other.pass) return one.pass < other.pass;
-  return one.firstId < other.firstId;
+  return one.headId < other.headId;
 }
 
 function isDueBefore(one: Lane, other: Lane): boolean {

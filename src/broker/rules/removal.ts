@@ -61,10 +61,11 @@ export class Removal {
     let count = 0;
     let size = share.lanes === undefined ? PURGE_IDS : PURGE_LANE_IDS;
     for (let id = backlog.findFirst(0); id < storedNextId && backlog.count > 0;) {
-      while (share.lanes?.prepareFind() === false) {
+      const range = { firstId: id, count: Math.min(size, storedNextId - id) };
+      while (share.lanes?.prepareFind(range) === false) {
         if (!await this.#hasNextTurn(stream)) return count;
       }
-      const taken = share.takeUnheld([{ firstId: id, count: Math.min(size, storedNextId - id) }]);
+      const taken = share.takeUnheld([range]);
       for (const run of joinRanges(taken)) this.forget(stream, run);
       count += countIds(taken);
       id = backlog.findFirst(id + size);

@@ -6,7 +6,9 @@
 
 import { assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import type { PropertyWishes } from "../../../src/protocol/messages/property_wishes.ts";
+import { Residency } from "../../../src/broker/backlog/residency.ts";
 import { TestBroker } from "../../support/broker/test_broker.ts";
+import { MemoryPager } from "../../support/disk/memory_pager.ts";
 import { countTurns, publishMany } from "./many_at_once.ts";
 
 const MANY = 20_000;
@@ -111,6 +113,45 @@ for (const [kind, wishesAt] of KINDS) {
       });
     }
   }
+}
+
+Deno.test("messages of many lanes that are in memory are purged without a look at the lanes", async () => {
+  const test = new TestBroker("orders");
+  publishMany(test, MANY, (index) => ({ lane: `lane ${index % (MANY / 4)}` }));
+  const { share } = test.broker.state.router.requireStream("orders");
+  const before = share.visits;
+  const { result } = await countTurns(test, test.broker.purgeStream("orders"));
+  assertEquals([result, share.lanes!.count], [MANY, 0]);
+  // Each message once, in its bytes.
+  assertLess(share.visits - before, 2 * MANY);
+});
+
+// The room beyond the first mebibyte is for messages that were never read back.
+for (const [what, bytesMax] of [["none", 0], ["some", 2 ** 20 + 500_000]] as const) {
+  Deno.test(`messages of many lanes of which ${what} are in memory are purged, and hardly any is read`, async () => {
+    const pager = new MemoryPager();
+    const segment = pager.begin();
+    const test = new TestBroker(new Residency({ bytesMax, pager }), "orders");
+    test.write = (batch) => pager.store(segment, batch);
+    publishMany(
+      test,
+      MANY,
+      (index) => ({ lane: `lane ${index % (MANY / 4)}`, priority: index % 3 }),
+    );
+    const { backlog } = test.broker.state.router.requireStream("orders");
+    assertEquals(backlog.isResident(1, 1000), bytesMax > 0);
+    assertEquals(backlog.isResident(1, MANY), false);
+    const reads = pager.reads.length;
+    let before = MANY;
+    const { result } = await countTurns(test, test.broker.purgeStream("orders"), () => {
+      const { ready } = test.getStream("orders");
+      assertLessOrEqual(before - ready, TURN_COUNT_MAX);
+      before = ready;
+    });
+    assertEquals([result, test.getStream("orders").ready], [MANY, 0]);
+    // The last few are looked up in their bytes.
+    assertLessOrEqual(pager.reads.length - reads, 1);
+  });
 }
 
 Deno.test("two purges at a time remove each message once", async () => {

@@ -18,6 +18,9 @@ import { Flatness, LOOKS_MIN } from "./watch/flatness.ts";
 /** How long there is load, in milliseconds. */
 const LOAD_MS = 500;
 
+/** In so many of them at most a message goes. */
+const LOADS_MAX = 20;
+
 /** Starts a broker in memory, perhaps with something wrong. */
 async function open(plant?: Plant): Promise<Place> {
   const settings = { storage: { engine: "memory" }, logLevel: "error" } as const;
@@ -44,12 +47,12 @@ async function churn(place: Place): Promise<string[]> {
   return flatness.findGrowth();
 }
 
-/** Loads a broker, and tells what clients have seen. */
-async function load(place: Place): Promise<Verdict> {
+/** Loads a broker, and tells what clients have seen; each time by another name. */
+async function load(place: Place, name: number = 1): Promise<Verdict> {
   const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
   // deno-lint-ignore no-console
   console.log(`seed ${seed}`);
-  const told = await ToldLoad.start(place, "1", new Random(seed));
+  const told = await ToldLoad.start(place, `${name}`, new Random(seed));
   await told.run(AbortSignal.timeout(LOAD_MS));
   place.relay.isHealed = true;
   return await told.finish();
@@ -74,8 +77,13 @@ Deno.test("what grows in a broker is named, whatever it is and whoever holds it"
 
 Deno.test("a confirmed message that goes is found", async () => {
   await using place = await open("loss");
-  const { lost, isClean, examples } = await load(place);
-  assert(lost > 0 && !isClean, `${examples}`);
+  // A message can only go while it is ready, which it hardly ever is when followers are fast.
+  for (let name = 1;; name++) {
+    const { lost, isClean, examples } = await load(place, name);
+    assertEquals(isClean, lost === 0, `${examples}`);
+    if (lost > 0) break;
+    assert(name < LOADS_MAX, "nothing was lost");
+  }
 });
 
 Deno.test("nothing is found in a broker as it should be, also on ways that are cut", async () => {

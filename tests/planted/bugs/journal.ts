@@ -58,8 +58,8 @@ export const JOURNAL_BUGS: readonly PlantedBug[] = [
   {
     what: "messages are believed without their checksum",
     file: "src/engine/journal/segments/scan.ts",
-    from: "checksum(bytes.subarray(start, bodyEnd), position, journalId) ===",
-    to: "checksum(bytes.subarray(start, bodyEnd), position, journalId) <= 2 ** 32 ||\n      0 ===",
+    from: "checksum(bytes, position, journalId, start, bodyEnd) ===",
+    to: "checksum(bytes, position, journalId, start, bodyEnd) <= 2 ** 32 ||\n      0 ===",
     found: tests("engine/journal/recovery/bit_flip_test.ts"),
   },
   {

@@ -10,8 +10,8 @@ import { openEngine } from "../../../src/program/open_engine.ts";
 /** What is wrong: all kinds of things that grow with each stream, or confirmed messages that go. */
 export type Plant = "growth" | "loss";
 
-/** How often a message goes, in milliseconds. */
-const LOSS_MS = 40;
+/** How often a message goes if one is ready just then, in milliseconds. */
+const LOSS_MS = 2;
 
 /** What grows. */
 class Plot {

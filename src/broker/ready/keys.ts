@@ -54,11 +54,12 @@ const OWED_EACH_MAX = 16;
  */
 export class Keys {
   readonly #table: KeyTable;
-  /** The number of the key that each message holds. */
+  /**
+   * The number of the key that each message holds, and which of these are back, which no follower has: they are
+   * ready or held back, or on their way elsewhere.
+   */
   readonly #held = new HeldKeys();
   readonly #parked: ParkedMessages;
-  /** Those of the holders that no follower has: they are ready or held back, or on their way elsewhere. */
-  readonly #back = new Set<number>();
   /** Those of them that were not delivered since the broker's start. */
   readonly #restored = new RestoredHolders();
   /** The holders of each key that has more than one, by its number. */
@@ -141,7 +142,7 @@ export class Keys {
     if (key === 0) return;
     const holder = this.#table.holderOf(key);
     this.#held.set(id, key);
-    this.#back.add(id);
+    this.#held.setBack(id, true);
     this.#restored.add(id, buffer, start);
     if (holder === 0) this.#table.hold(key, id);
     else (this.#loans[key] ??= new Loan(holder, 0)).push(id);
@@ -152,9 +153,10 @@ export class Keys {
     const freed: ReadyRun[] = [];
     if (this.#held.count === 0) return freed;
     for (let id = firstId; id < firstId + count; id++) {
+      const isBack = this.#held.isBack(id);
       const key = this.#held.delete(id);
       if (key === 0) continue;
-      const isBack = this.#back.size > 0 && this.#endBack(id);
+      if (isBack) this.#restored.delete(id);
       const loan = this.#loans[key];
       if (loan !== undefined) {
         loan.remove(id);
@@ -178,8 +180,8 @@ export class Keys {
     if (this.#held.count === 0) return freed;
     for (let id = firstId; id < firstId + count; id++) {
       const key = this.#held.get(id);
-      if (key === 0 || this.#back.has(id)) continue;
-      this.#back.add(id);
+      if (key === 0 || this.#held.isBack(id)) continue;
+      this.#held.setBack(id, true);
       const loan = this.#loans[key];
       if (loan === undefined) this.#borrowers[key] = undefined;
       else {
@@ -213,8 +215,8 @@ export class Keys {
         continue;
       }
       if (attempts === 0 && loan.last === id && loan.first !== id) {
-        this.#held.delete(id);
         this.#endBack(id);
+        this.#held.delete(id);
         loan.remove(id);
       }
       this.#park(key, { ...run, firstId: id, count: 1 });
@@ -232,14 +234,14 @@ export class Keys {
       const loan = this.#loans[key];
       if (loan === undefined || loan.size === 1 || seen.has(key)) continue;
       seen.add(key);
-      for (const one of loan.listAfter(id)) if (!this.#back.has(one)) later.push(one);
+      for (const one of loan.listAfter(id)) if (!this.#held.isBack(one)) later.push(one);
     }
     return later;
   }
 
   /** Whether a follower has a message with a key. */
   isOut(id: number): boolean {
-    return this.#held.has(id) && !this.#back.has(id);
+    return this.#held.has(id) && !this.#held.isBack(id);
   }
 
   /**
@@ -323,13 +325,13 @@ export class Keys {
     this.#loans[key] = loan;
     this.#table.hold(key, loan.first);
     this.#held.set(id, key);
-    this.#back.add(id);
+    this.#held.setBack(id, true);
   }
 
   /** Notes that a message is delivered again, or gone; returns whether no follower had it. */
   #endBack(id: number): boolean {
     this.#restored.delete(id);
-    return this.#back.delete(id);
+    return this.#held.setBack(id, false);
   }
 
   /** No follower gets several messages of a key at once from now on: at most one of a coalescing id is out. */
@@ -346,7 +348,7 @@ export class Keys {
     let loan = this.#loans[key];
     if (loan !== undefined && loan.outCount < loan.size) {
       // What came back together goes in its order, and nothing else before it.
-      if (!loan.isNext(id, this.#back)) return false;
+      if (!loan.isNext(id, (one) => this.#held.isBack(one))) return false;
       this.#endBack(id);
     } else {
       if (!this.#parked.isBefore(key, id, priority)) return false;
@@ -388,7 +390,7 @@ export class Keys {
     }
     this.#table.hold(key, next.firstId);
     this.#held.set(next.firstId, key);
-    this.#back.add(next.firstId);
+    this.#held.setBack(next.firstId, true);
     return next;
   }
 }

@@ -57,12 +57,12 @@ export class Loan {
   /**
    * Whether a message is the first of those that came back, and only these are behind it.
    *
-   * @param back The messages that no follower has.
+   * @param isBack Whether no follower has a message.
    */
-  isNext(id: number, back: ReadonlySet<number>): boolean {
+  isNext(id: number, isBack: (id: number) => boolean): boolean {
     const { outCount } = this;
     if (outCount > BACK_MAX || this.at(outCount) !== id) return false;
-    return this.#ids.slice(this.#at, this.#at + outCount).every((one) => !back.has(one));
+    return this.#ids.slice(this.#at, this.#at + outCount).every((one) => !isBack(one));
   }
 
   /** Puts a message in front of the first one that is behind it; returns whether there is one. */

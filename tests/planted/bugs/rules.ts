@@ -53,8 +53,8 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   {
     what: "a message whose time is over is delivered if nobody has ticked",
     file: "src/broker/rules/dispatcher.ts",
-    from: "if (store.expiries.nextAt <= now) this.#options.expire(share, now);",
-    to: "",
+    from: "if (share.store.expiries.nextAt <= now) {",
+    to: "if (share.isPaused) {",
     found: tests("engine/memory_test.ts"),
   },
   {

@@ -12,7 +12,7 @@ import {
   type SegmentHead,
   type Spot,
 } from "./format.ts";
-import { CHUNK_BYTES, type ReadAhead, type ReadPart } from "./read_ahead.ts";
+import type { ReadAhead, ReadPart } from "./read_ahead.ts";
 import { ScanWindow } from "./scan_window.ts";
 
 /** A record in the buffer of the scan; valid during the call only. */
@@ -99,7 +99,7 @@ class Scan {
   async runAhead({ ahead, next, pause }: ScanAheadOptions): Promise<void> {
     while (this.#offset < this.#end) {
       let group = this.#findNear();
-      if (group === undefined) {
+      if (group === undefined && !this.#isFaultNear()) {
         const pausing = pause(this.#offset);
         if (pausing !== undefined) await pausing;
         await this.#window.advance(this.#offset, ahead, next);
@@ -122,6 +122,12 @@ class Scan {
     const isWhole = group !== undefined &&
       this.#window.covers(this.#offset, group.end - group.offset);
     return isWhole ? group : undefined;
+  }
+
+  /** Whether no intact group begins at the present offset, as far as is known without reading. */
+  #isFaultNear(): boolean {
+    return this.#window.covers(this.#offset, GROUP_HEAD_BYTES) &&
+      this.#readGroup(this.#offset) === undefined;
   }
 
   #step(group: ScannedGroup | undefined): void {
@@ -151,7 +157,8 @@ class Scan {
   /** Searches for a group with an intact head, byte by byte. */
   #findGroup(from: number): number {
     for (let offset = from; offset + GROUP_HEAD_BYTES <= this.#end;) {
-      const index = this.#window.reach(offset, CHUNK_BYTES);
+      // What is in memory is searched first: with many faults it would be read again for each.
+      const index = this.#window.reach(offset, GROUP_HEAD_BYTES);
       const count = this.#window.countFrom(index);
       if (count < GROUP_HEAD_BYTES) break;
       const { view } = this.#window;

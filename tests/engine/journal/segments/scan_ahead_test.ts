@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { assertEquals, assertGreater, assertLessOrEqual, assertRejects } from "@std/assert";
 import { crc32 } from "node:zlib";
 import type { DiskFile } from "../../../../src/engine/journal/disk/disk.ts";
 import { sumUp } from "../../../../src/engine/journal/segments/crc.ts";
@@ -128,6 +128,38 @@ Deno.test("scan ahead: the next segment is begun meanwhile, with two buffers", a
   assertEquals(buffers.size, 2);
   const starts = [0, 1, 2].map((chunk) => SEGMENT_HEAD_BYTES + chunk * CHUNK_BYTES);
   assertEquals(offsets, ["one", "other"].flatMap((name) => starts.map((at) => `${name} ${at}`)));
+});
+
+Deno.test("scan ahead: many faults do not have the file read as many times", async () => {
+  const { bytes } = segmentOf(Array.from({ length: 600 }, () => 16_000));
+  const offsets: number[] = [];
+  const own = { head: HEAD, end: bytes.length };
+  scanSegment({ ...own, file: fileOf(bytes) }, {
+    group: ({ offset }) => void offsets.push(offset),
+    fault() {},
+  });
+  for (let index = 1; index < offsets.length; index += 3) bytes[offsets[index]! + 8]! ^= 1;
+  const told = await compare(bytes);
+  assertEquals(told.filter((line) => line.startsWith("fault")).length, 200);
+  let read = 0;
+  const file: DiskFile = {
+    ...fileOf(bytes),
+    read: (buffer, position) => {
+      const count = fileOf(bytes).read(buffer, position);
+      read += count;
+      return count;
+    },
+    readLater: (buffer, position) => {
+      read += buffer.length;
+      return fileOf(bytes).readLater(buffer, position);
+    },
+  };
+  const pause = () => undefined;
+  await scanAhead({ ...own, file, ahead: new ReadAhead(), pause }, listen().visitor);
+  assertLessOrEqual(read, 3 * bytes.length);
+  read = 0;
+  scanSegment({ ...own, file }, listen().visitor);
+  assertLessOrEqual(read, 2 * bytes.length);
 });
 
 Deno.test("scan ahead: an error of the disk is an error of the scan", async () => {

@@ -37,6 +37,14 @@ Deno.test("a broker that reads its journal lives, is not ready, and answers noth
     assertEquals(JSON.parse((await ask("/readyz"))[1]).reasons, [
       "starting: the journal is being read, 37 % so far",
     ]);
+    port.noteProgress(0.999);
+    assertEquals(JSON.parse((await ask("/readyz"))[1]).reasons, [
+      "starting: the journal is being read, 99 % so far",
+    ]);
+    port.noteProgress(1);
+    assertEquals(JSON.parse((await ask("/readyz"))[1]).reasons, [
+      "starting: the journal is read, its streams are made ready",
+    ]);
     for (
       const [path, method] of [["/metrics"], ["/"], ["/livez", "POST"], ["/api/login", "POST"]]
     ) {

@@ -39,13 +39,14 @@ export class Progress {
     return this.#pause();
   }
 
-  /** Notes that everything is read. */
-  end(): void {
+  /** Notes that everything is read; streams are made ready after that, in one turn, so probes have theirs first. */
+  async end(): Promise<void> {
     const { now, report, noteProgress, segments: { totals: { bytes, liveCount } } } = this.#options;
     noteProgress?.(1);
     if (!this.#hasTold) return;
     const seconds = Math.round((now() - this.#beganAt) / 100) / 10;
     report("info", "the journal is read", { bytes, messages: liveCount, seconds });
+    await this.#pause();
   }
 
   #tell(now: number, index: number, offset: number): void {

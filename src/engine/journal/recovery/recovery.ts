@@ -130,7 +130,7 @@ async function readAll(
   } finally {
     await ahead.settle();
   }
-  progress.end();
+  await progress.end();
   return tail;
 }
 

@@ -6,6 +6,7 @@ import { LIVE_PATH, READY_PATH, writeLive } from "./health_routes.ts";
 
 /** What a broker does before its streams are there. */
 const READING = "the journal is being read";
+const RESTORING = "the journal is read, its streams are made ready";
 const WAITING = "the log of its cluster is waited for";
 
 /** When to try again, in milliseconds: most journals are read by then. */
@@ -23,9 +24,9 @@ export class StartingService {
     this.#reason = isInCluster ? WAITING : READING;
   }
 
-  /** Tells from now on how much of the journal is read, from 0 to 1. */
+  /** Tells from now on how much of the journal is read, from 0 to 1; then streams are made ready. */
   noteProgress(part: number): void {
-    this.#reason = `${READING}, ${Math.floor(part * 100)} % so far`;
+    this.#reason = part < 1 ? `${READING}, ${Math.floor(part * 100)} % so far` : RESTORING;
   }
 
   /** Answers a request; the connection goes on. */

@@ -135,7 +135,8 @@ export class Backlog {
    * @param firstId The first one.
    * @param countMax How many at most.
    * @param bytesMax How many bytes at most; one message is found however large it is.
-   * @returns As many as lie together, one at least.
+   * @returns As many as lie together, one at least; valid until the next read, of any backlog, or the next
+   * message: either may page the bytes out and detach or reuse their buffer.
    */
   read(firstId: number, countMax: number, bytesMax: number): MessageBatch {
     const slab = this.#slabs[this.#find(firstId)]!;

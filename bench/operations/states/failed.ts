@@ -7,8 +7,8 @@ import {
   takeOne,
   until,
 } from "../operation.ts";
-import { ENDING, LOOKING, PURGING, REMOVING, RULING, SENDING, TAKING } from "./common.ts";
-import { OVERFLOW } from "./waiting.ts";
+import { ENDING, LOOKING, RULING, SENDING } from "./common.ts";
+import { USUAL } from "./waiting.ts";
 
 /** Messages that have failed once, each with a reason, and wait for their next attempt; they have keys. */
 export const FAILED: Case = {
@@ -29,16 +29,7 @@ export const FAILED: Case = {
       if (isLast) return await failing;
     }
   },
-  operations: [
-    ...SENDING,
-    ...TAKING,
-    ...LOOKING,
-    ...REMOVING,
-    ...RULING,
-    OVERFLOW,
-    ...PURGING,
-    ...ENDING,
-  ],
+  operations: USUAL,
 };
 
 const DEAD: readonly Operation[] = [

@@ -1,7 +1,7 @@
 import type { StreamInfo, StreamOptionsInput } from "@simplemq/simplemq";
 import { BODY, type Case, fillEach, HOUR_MS, until } from "../operation.ts";
-import { ENDING, LOOKING, PURGING, REMOVING, RULING, SENDING, TAKING } from "./common.ts";
-import { OVERFLOW } from "./waiting.ts";
+import { ENDING } from "./common.ts";
+import { USUAL } from "./waiting.ts";
 
 /** Moments in no order. */
 function scatter(index: number, count: number): number {
@@ -20,16 +20,7 @@ export const DELAYED: Case = {
         publisher.sendMessage(BODY, { delayMs: HOUR_MS + scatter(index, count) }),
     );
   },
-  operations: [
-    ...SENDING,
-    ...TAKING,
-    ...LOOKING,
-    ...REMOVING,
-    ...RULING,
-    OVERFLOW,
-    ...PURGING,
-    ...ENDING,
-  ],
+  operations: USUAL,
 };
 
 /** Messages that have keys, and expire at different moments. */
@@ -44,16 +35,7 @@ export const EXPIRING: Case = {
         ttlMs: HOUR_MS + scatter(index, count),
       }));
   },
-  operations: [
-    ...SENDING,
-    ...TAKING,
-    ...LOOKING,
-    ...REMOVING,
-    ...RULING,
-    OVERFLOW,
-    ...PURGING,
-    ...ENDING,
-  ],
+  operations: USUAL,
 };
 
 /** So long messages wait that are due together, in milliseconds: the stream is filled meanwhile. */

@@ -81,7 +81,7 @@ async function handleOne(handle: (done: () => void) => Handling): Promise<void> 
 }
 
 /** One more message makes the stream too full. */
-const OVERFLOW: Operation = {
+export const OVERFLOW: Operation = {
   name: "sendMessage, the oldest is dropped",
   prepare: async ({ cursor, stream, turn }) => {
     if (turn > 0) return;
@@ -91,6 +91,18 @@ const OVERFLOW: Operation = {
   },
   run: ({ publisher }) => publisher.sendMessage(BODY),
 };
+
+/** What is measured with messages in most states. */
+export const USUAL: readonly Operation[] = [
+  ...SENDING,
+  ...TAKING,
+  ...LOOKING,
+  ...REMOVING,
+  ...RULING,
+  OVERFLOW,
+  ...PURGING,
+  ...ENDING,
+];
 
 /** Messages that are ready, all alike. */
 export const WAITING: Case = {
@@ -153,5 +165,3 @@ export const PARKED: Case = {
   },
   operations: [...SENDING, ...LOOKING, ...REMOVING, ...RULING, OVERFLOW, ...PURGING, ...ENDING],
 };
-
-export { OVERFLOW };

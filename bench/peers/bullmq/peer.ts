@@ -1,12 +1,6 @@
 import { readPackageVersion } from "../packages.ts";
 import type { Peer } from "../peer.ts";
-import {
-  POSTGRES_DURABILITY,
-  POSTGRES_PACKAGES,
-  POSTGRES_SETTINGS,
-  readPostgresVersion,
-  startPostgres,
-} from "../postgres/server.ts";
+import { onPostgres, POSTGRES_SETTINGS } from "../postgres/server.ts";
 import { describeServer, readRedisVersion, REDIS_PACKAGES, startRedis } from "../redis/server.ts";
 
 /** BullMQ, a job queue in Redis, with Redis as its documentation advises for production. */
@@ -45,9 +39,7 @@ export const bullmq: Peer = {
 export const bullmqPostgres: Peer = {
   name: "bullmq-postgres",
   title: "BullMQ on PostgreSQL",
-  durability: POSTGRES_DURABILITY,
-  flushed: "before each confirm",
-  packages: POSTGRES_PACKAGES,
+  ...onPostgres("bullmq"),
   settings: [
     ...POSTGRES_SETTINGS,
     "Each queue and each worker has a pool of 10 connections and one that listens, as it comes; the page on PostgreSQL advises to have enough of them for the concurrency.",
@@ -55,10 +47,4 @@ export const bullmqPostgres: Peer = {
     "Everything else as with Redis.",
   ],
   client: new URL("./postgres_client.ts", import.meta.url),
-  readVersion: async (servers) => {
-    return `${await readPackageVersion("bullmq")} on PostgreSQL ${await readPostgresVersion(
-      servers,
-    )}`;
-  },
-  start: startPostgres,
 };

@@ -1,20 +1,11 @@
-import { readPackageVersion } from "../packages.ts";
 import type { Peer } from "../peer.ts";
-import {
-  POSTGRES_DURABILITY,
-  POSTGRES_PACKAGES,
-  POSTGRES_SETTINGS,
-  readPostgresVersion,
-  startPostgres,
-} from "../postgres/server.ts";
+import { onPostgres, POSTGRES_SETTINGS } from "../postgres/server.ts";
 
 /** graphile-worker, a job queue in PostgreSQL. */
 export const graphileWorker: Peer = {
   name: "graphile-worker",
   title: "graphile-worker",
-  durability: POSTGRES_DURABILITY,
-  flushed: "before each confirm",
-  packages: POSTGRES_PACKAGES,
+  ...onPostgres("graphile-worker"),
   settings: [
     ...POSTGRES_SETTINGS,
     "Bodies: base64 in a string of the payload, because a payload is JSON and has no bytes.",
@@ -23,10 +14,4 @@ export const graphileWorker: Peer = {
     "A stream is a task; jobs that are done are deleted, as it comes.",
   ],
   client: new URL("./client.ts", import.meta.url),
-  readVersion: async (servers) => {
-    return `${await readPackageVersion(
-      "graphile-worker",
-    )} on PostgreSQL ${await readPostgresVersion(servers)}`;
-  },
-  start: startPostgres,
 };

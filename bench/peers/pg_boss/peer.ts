@@ -1,20 +1,11 @@
-import { readPackageVersion } from "../packages.ts";
 import type { Peer } from "../peer.ts";
-import {
-  POSTGRES_DURABILITY,
-  POSTGRES_PACKAGES,
-  POSTGRES_SETTINGS,
-  readPostgresVersion,
-  startPostgres,
-} from "../postgres/server.ts";
+import { onPostgres, POSTGRES_SETTINGS } from "../postgres/server.ts";
 
 /** pg-boss, a job queue in PostgreSQL. */
 export const pgBoss: Peer = {
   name: "pg-boss",
   title: "pg-boss",
-  durability: POSTGRES_DURABILITY,
-  flushed: "before each confirm",
-  packages: POSTGRES_PACKAGES,
+  ...onPostgres("pg-boss"),
   settings: [
     ...POSTGRES_SETTINGS,
     "Bodies: base64 in a string of the job's data, because data is JSON and has no bytes.",
@@ -24,10 +15,4 @@ export const pgBoss: Peer = {
     "A batch is completed when its handler is done; jobs that are done stay in the table for a week, as it comes.",
   ],
   client: new URL("./client.ts", import.meta.url),
-  readVersion: async (servers) => {
-    return `${await readPackageVersion("pg-boss")} on PostgreSQL ${await readPostgresVersion(
-      servers,
-    )}`;
-  },
-  start: startPostgres,
 };

@@ -2,17 +2,12 @@ import { join } from "node:path";
 import { type Chroot, INSIDE, NOBODY } from "../servers/chroot.ts";
 import { findFreePort } from "../servers/server_process.ts";
 import { HOSTNAME } from "../../harness/broker_process.ts";
-import type { PeerServer } from "../peer.ts";
+import { readPackageVersion } from "../packages.ts";
+import type { Peer, PeerServer } from "../peer.ts";
 import { USER } from "./connection.ts";
 
 /** Where the package has the programs. */
 const PROGRAMS = "/usr/lib/postgresql/18/bin";
-
-/** The packages of Debian that it is in. */
-export const POSTGRES_PACKAGES: readonly string[] = ["postgresql-18"];
-
-/** What is on disk when it confirms. */
-export const POSTGRES_DURABILITY = "flushed with fdatasync before the confirm";
 
 /** What is set, and why. */
 export const POSTGRES_SETTINGS: readonly string[] = [
@@ -30,12 +25,12 @@ const SETTINGS: readonly string[] = [
 ];
 
 /** Asks the program for its version. */
-export async function readPostgresVersion(servers: Chroot): Promise<string> {
+async function readPostgresVersion(servers: Chroot): Promise<string> {
   return await servers.readVersion(`${PROGRAMS}/postgres`, ["--version"]);
 }
 
 /** Starts PostgreSQL; makes its files first where there are none. */
-export async function startPostgres(directory: string, servers: Chroot): Promise<PeerServer> {
+async function startPostgres(directory: string, servers: Chroot): Promise<PeerServer> {
   const data = "postgres";
   const isNew = await makeDirectory(join(directory, data));
   // It does not run as root, and must get to its files.
@@ -64,4 +59,20 @@ async function makeDirectory(path: string): Promise<boolean> {
   }
   await Deno.chown(path, NOBODY, NOBODY);
   return true;
+}
+
+/** What is the same for all peers on PostgreSQL: server, packages of Debian, durability. */
+export function onPostgres(
+  npmPackage: string,
+): Pick<Peer, "durability" | "flushed" | "packages" | "readVersion" | "start"> {
+  return {
+    durability: "flushed with fdatasync before the confirm",
+    flushed: "before each confirm",
+    packages: ["postgresql-18"],
+    readVersion: async (servers) => {
+      const versions = [await readPackageVersion(npmPackage), await readPostgresVersion(servers)];
+      return versions.join(" on PostgreSQL ");
+    },
+    start: startPostgres,
+  };
 }

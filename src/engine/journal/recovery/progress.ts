@@ -39,7 +39,7 @@ export class Progress {
     return this.#pause();
   }
 
-  /** Notes that everything is read; streams are made ready after that, in one turn, so probes have theirs first. */
+  /** Notes that everything is read. Probes have a turn first: making streams ready is one turn. */
   async end(): Promise<void> {
     const { now, report, noteProgress, segments: { totals: { bytes, liveCount } } } = this.#options;
     noteProgress?.(1);

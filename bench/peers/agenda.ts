@@ -166,6 +166,7 @@ function listLoads(
       id: "awaited",
       title: "Latency, 100 B, the next message is sent when this one is confirmed",
       work: { kind: "awaited", bodyBytes: 100, seconds },
+      limit: { kind: "flush", bodyBytes: 100, seconds },
     },
     ...RATES.map((rate): AgendaEntry => {
       const count = rate.toLocaleString("en-US");

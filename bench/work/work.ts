@@ -66,9 +66,14 @@ export interface SteadyWork {
   readonly seconds: number;
 }
 
-/** As many messages as in {@linkcode SteadyWork}, which no broker gets: they are written and flushed. */
-export interface FlushWork extends Pick<SteadyWork, "bodyBytes" | "rate" | "seconds"> {
+/**
+ * As many messages as in {@linkcode SteadyWork}, or one at a time as in {@linkcode AwaitedWork}, which no
+ * broker gets: they are written and flushed.
+ */
+export interface FlushWork extends Pick<SteadyWork, "bodyBytes" | "seconds"> {
   readonly kind: "flush";
+  /** Messages per second; one at a time if not set. */
+  readonly rate?: number;
 }
 
 /** Publish everything, look at the memory, start the broker again, and follow some of it. */

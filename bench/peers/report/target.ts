@@ -1,3 +1,4 @@
+import type { Percentiles } from "../../harness/statistics.ts";
 import { formatNumber } from "../../harness/table.ts";
 import { BARE, DURABLE } from "../agenda.ts";
 import { type Findings, sumUp } from "./findings.ts";
@@ -37,8 +38,17 @@ const AWAITED: readonly (readonly [ours: string, theirs: string])[] = [
   ["simplemq", "redis-always"],
 ];
 
-/** At a steady rate, the p99 is so many times what the disk takes, at most. */
-const FLUSHES_MAX = 3;
+/** The times until the confirm are so many times those of the bare program, at most. */
+const BARE_TIMES: readonly (readonly [what: string, work: string, keyof Percentiles, number])[] = [
+  ["awaited, p50", "awaited", "p50", 1.2],
+  ["1,000 a second, p99", "steady-1k", "p99", 1.5],
+  ["1,000 a second, p99.9", "steady-1k", "p999", 2],
+  ["10,000 a second, p99", "steady-10k", "p99", 1.5],
+  ["10,000 a second, p99.9", "steady-10k", "p999", 2],
+];
+
+/** At 10,000 a second, the p99 in memory is at most so many milliseconds. */
+const MEMORY_MS_MAX = 0.5;
 
 /** A long backlog takes this part of the memory of Redis, at most. */
 const MEMORY_SHARE_MAX = 1 / 3;
@@ -66,13 +76,15 @@ export function findTargets(findings: Findings): Target[] {
       const ratio = reader.compare(ours, theirs, "awaited", ({ confirmMs }) => confirmMs?.p50);
       return askAtMost(`confirm, awaited, p50: ${ours} to ${theirs}`, 1, ratio);
     }),
-    ...(["confirm", "delivery"] as const).map((what) => {
-      const ratio = reader.read("simplemq", "steady-10k", (result) => {
-        return divide(result[`${what}Ms`]?.p99, result.flushMs?.p50);
-      });
-      const full = `${what}, 10,000 a second, p99: SimpleMQ to an fdatasync`;
-      return askAtMost(full, FLUSHES_MAX, ratio);
+    ...BARE_TIMES.map(([what, work, part, factor]) => {
+      const ratio = reader.compare("simplemq", BARE, work, ({ confirmMs }) => confirmMs?.[part]);
+      return askAtMost(`confirm, ${what}: SimpleMQ to the bare program`, factor, ratio);
     }),
+    askAtMost(
+      "ms until the confirm, 10,000 a second, p99: simplemq-memory",
+      MEMORY_MS_MAX,
+      reader.read("simplemq-memory", "steady-10k", ({ confirmMs }) => confirmMs?.p99),
+    ),
     askAtMost(
       "memory of the long backlog: SimpleMQ to redis-everysec",
       MEMORY_SHARE_MAX,

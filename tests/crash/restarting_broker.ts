@@ -108,8 +108,9 @@ export class RestartingBroker implements AsyncDisposable {
     await this.#process?.[Symbol.asyncDispose]();
     const { directory, flags = [] } = this.#options;
     const args = ["--port", String(this.#port), "--storage-directory", directory];
-    // On a busy machine clients need long for what a broker that is stopped waits for.
-    args.push("--shutdown-timeout-ms", "60000", "--handshake-timeout-ms", "20000", ...flags);
+    // On a busy machine clients need long for what a broker that is stopped waits for; that one of them
+    // stays is found, since it is waited for longer than for the process.
+    args.push("--shutdown-timeout-ms", "600000", "--handshake-timeout-ms", "20000", ...flags);
     this.#process = await BrokerProcess.start(args);
     if (!this.#isOver) return;
     await this.#process[Symbol.asyncDispose]();

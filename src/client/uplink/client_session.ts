@@ -79,6 +79,8 @@ export class ClientSession implements LinkOwner {
   readonly #unlist: () => void;
   #timer: ReturnType<typeof setInterval> | undefined;
   #events: SessionEvents | undefined;
+  /** Whether the broker has said that it is about to stop. */
+  #isLeft = false;
   #error: Error | undefined;
   readonly #action: string;
 
@@ -137,6 +139,7 @@ export class ClientSession implements LinkOwner {
   /** Hands frames over from now on; resolves when the link has ended, to the error if there is one. */
   serve(events: SessionEvents): Promise<Error | undefined> {
     this.#events = events;
+    if (this.#isLeft) events.handleGoodbye();
     return this.#ended;
   }
 
@@ -150,11 +153,11 @@ export class ClientSession implements LinkOwner {
 
   handleFrame(frame: FrameDecoder): void {
     if (frame.type === FrameType.goodbye) return this.#handleGoodbye(frame);
-    if (this.#events === undefined) return this.#handleWelcome(frame);
+    if (this.#welcome === undefined) return this.#handleWelcome(frame);
     this.hasServed = true;
     if (frame.type === FrameType.heartbeat) this.idleBytes += FRAME_HEAD_BYTES;
     else if (frame.type === FrameType.brokers) this.#handleBrokers(frame);
-    else this.#events.handleFrame(frame);
+    else this.#events?.handleFrame(frame);
   }
 
   handleReady(): void {
@@ -181,6 +184,7 @@ export class ClientSession implements LinkOwner {
 
   #handleBrokers(frame: FrameDecoder): void {
     this.#members = readControlFrame(frame, "brokers");
+    // Whoever opens the session asks for them by itself.
     this.#events?.handleBrokers();
   }
 
@@ -188,6 +192,8 @@ export class ClientSession implements LinkOwner {
   #handleGoodbye(frame: FrameDecoder): void {
     const { code, message, details = {} } = readGoodbye(frame);
     if (code === "NOT_ACTIVE") throw new BrokerError(code, message, { details });
+    // It may come together with the welcome, before anybody hears of events.
+    this.#isLeft = true;
     this.#events?.handleGoodbye();
   }
 

@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { connect } from "@simplemq/simplemq";
+import { FrameType, writeControlFrame } from "../../../protocol.ts";
 import { startBroker } from "../../support/broker/broker.ts";
+import { PlayedBroker } from "../../support/wire/played_broker.ts";
 import { PATIENCE_MS } from "../support.ts";
 
 /** A port that was free a moment ago. */
@@ -65,4 +67,36 @@ Deno.test("options of connect() are checked", async () => {
   for (const connectTimeoutMs of [NaN, 0, -1, Infinity]) {
     await assertRejects(() => connect({ connectTimeoutMs }), RangeError, "connectTimeoutMs");
   }
+});
+
+Deno.test("a broker that is stopped right behind its welcome is left, as it asks for", async () => {
+  await using broker = await startBroker();
+  await using door = new PlayedBroker(broker.port);
+  door.sayBehind = (writer) => {
+    door.sayBehind = () => {};
+    writeControlFrame(writer, "goodbye", { code: "SHUTTING_DOWN", message: "it stops" });
+  };
+  await using connection = await connect({ port: door.port });
+  const statuses: string[] = [];
+  for await (const { type } of connection.status()) {
+    statuses.push(type);
+    if (statuses.length === 4) break;
+  }
+  assertEquals(statuses, ["connected", "lost", "reconnecting", "connected"]);
+  assertEquals(await connection.cursor().getStreams(), []);
+});
+
+Deno.test("what else a broker says right behind its welcome is heard", async () => {
+  await using broker = await startBroker();
+  await using door = new PlayedBroker(broker.port);
+  const brokers = [`localhost:${door.port}`, "localhost:1"];
+  door.sayBehind = (writer) => {
+    writer.begin(FrameType.heartbeat);
+    writer.end();
+    writeControlFrame(writer, "brokers", { brokers });
+  };
+  await using connection = await connect({ port: door.port });
+  assertEquals(connection.broker.brokers, brokers);
+  assertEquals(await connection.cursor().getStreams(), []);
+  assertEquals(door.hellos.length, 1);
 });

@@ -43,6 +43,8 @@ export class PlayedBroker implements AsyncDisposable {
   isStopped = false;
   /** What the welcomes of the real broker say otherwise. */
   welcome: Partial<Welcome> = {};
+  /** What is said right behind a welcome, together with it. */
+  sayBehind: (writer: FrameWriter) => void = () => {};
   readonly #target: number;
   readonly #listener: Deno.TcpListener;
   readonly #accepting: Promise<void>;
@@ -117,7 +119,10 @@ export class PlayedBroker implements AsyncDisposable {
     const { welcome, rest } = await readWelcome(broker);
     await writeAll(
       client,
-      bytesOf((writer) => writeControlFrame(writer, "welcome", { ...welcome, ...this.welcome })),
+      bytesOf((writer) => {
+        writeControlFrame(writer, "welcome", { ...welcome, ...this.welcome });
+        this.sayBehind(writer);
+      }),
     );
     await writeAll(client, rest);
     this.#clients.add(client);

@@ -68,13 +68,36 @@ export async function connectDenoSocket(
   port: number,
   signal: AbortSignal,
 ): Promise<Deno.TcpConn> {
-  const socket = await Deno.connect({ hostname, port, signal });
+  const socket = await connectUntil(hostname, port, signal);
   try {
+    signal.throwIfAborted();
     socket.setNoDelay(true);
     return socket;
   } catch (error) {
     socket.close();
     throw error;
+  }
+}
+
+/** Connects; a signal that is aborted when the connection is there already is up to the caller. */
+async function connectUntil(
+  hostname: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<Deno.TcpConn> {
+  signal.throwIfAborted();
+  // When a signal is aborted as the connection comes, Deno throws, and nobody can close the connection.
+  const own = new AbortController();
+  own.signal.throwIfAborted = () => {};
+  const abort = () => own.abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Deno.connect({ hostname, port, signal: own.signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 

@@ -140,6 +140,10 @@ export class LaneIndex {
     for (const range of ranges) {
       const { firstId, count } = range;
       const endId = firstId + count;
+      if (this.#areNameless(firstId, endId)) {
+        yield { lane: this.#table.nameless, range };
+        continue;
+      }
       const isRead = count <= FEW_MAX || this.#isReadable(range);
       for (let from = firstId; from < endId;) {
         const lane = isRead ? undefined : this.findOldest();
@@ -159,6 +163,12 @@ export class LaneIndex {
   /** Lists the lanes of some messages, ready or not. */
   list(range: IdRange): Iterable<LanePart> {
     return this.#reader.list(range);
+  }
+
+  /** Whether messages are one run of those without a lane: a long backlog of them is not looked through. */
+  #areNameless(fromId: number, toId: number): boolean {
+    const [run] = this.#table.nameless.list(fromId, fromId + 1);
+    return run !== undefined && run.firstId + run.count >= toId;
   }
 
   /** Whether the lanes of messages are in memory with their bytes, and no first ids are kept anyway. */

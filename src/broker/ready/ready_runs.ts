@@ -160,9 +160,13 @@ export class ReadyRuns implements ReadyList {
 
   #gather(runsOf: (list: RunList) => NotedRun[]): ReadyRun[] {
     if (this.#byPriority === undefined) return runsOf(this.#usual).map((run) => asReady(run));
-    return this.#byPriority.flatMap((list, priority) =>
-      list === undefined ? [] : runsOf(list).map((run) => asReady(run, priority))
-    );
+    const gathered: ReadyRun[] = [];
+    for (let priority = 0; priority < this.#byPriority.length; priority++) {
+      const list = this.#byPriority[priority];
+      if (list === undefined || list.count === 0) continue;
+      for (const run of runsOf(list)) gathered.push(asReady(run, priority));
+    }
+    return gathered;
   }
 
   #listOf(priority: number): RunList {

@@ -3,17 +3,9 @@ import type { RuleContext } from "./rule_context.ts";
 import type { DropCount } from "../engine.ts";
 import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { findExcess } from "../stream/stream_limits.ts";
+import { Pace } from "../pacing/pace.ts";
 import type { Store } from "../store/store.ts";
 import type { Stream } from "../stream/stream.ts";
-
-/** How many ids one turn of a purge looks at, at first and where messages have lanes: some milliseconds of work. */
-const PURGE_IDS = 2048;
-const PURGE_LANE_IDS = 512;
-
-/** How many it looks at at most, where so few runs were found that more take no longer. */
-const PURGE_IDS_MAX = 65_536;
-const FEW_RUNS = 16;
-const FEW_NOTES = 1024;
 
 /** Drops messages that were not acknowledged: to make room, or because a stream is purged. */
 export class Removal {
@@ -52,29 +44,25 @@ export class Removal {
   }
 
   /**
-   * Drops all messages that are stored by now and that no follower holds, some thousand in a turn; returns how
-   * many. What followers take meanwhile stays.
+   * Drops all messages that are stored by now and that no follower holds, as many in a turn as there is time for;
+   * returns how many. What followers take meanwhile stays.
    */
   async purge(stream: Stream): Promise<number> {
     const { share, backlog, intake: { storedNextId } } = stream;
     endTaken(stream);
     let count = 0;
-    let size = share.lanes === undefined ? PURGE_IDS : PURGE_LANE_IDS;
+    const pace = new Pace(this.#context.now);
     for (let id = backlog.findFirst(0); id < storedNextId && backlog.count > 0;) {
-      const range = { firstId: id, count: Math.min(size, storedNextId - id) };
-      while (share.lanes?.prepareFind(range) === false) {
-        if (!await this.#hasNextTurn(stream)) return count;
+      const range = { firstId: id, count: Math.min(pace.size, storedNextId - id) };
+      if (share.lanes?.prepareFind(range) !== false) {
+        const taken = share.takeUnheld([range]);
+        for (const run of joinRanges(taken)) this.forget(stream, run);
+        count += countIds(taken);
+        id = backlog.findFirst(id + range.count);
       }
-      const taken = share.takeUnheld([range]);
-      for (const run of joinRanges(taken)) this.forget(stream, run);
-      count += countIds(taken);
-      id = backlog.findFirst(id + size);
-      const noteCount = (share.keys?.heldCount ?? 0) + share.notes.failures.size;
-      const isPlain = noteCount < FEW_NOTES;
-      const least = share.lanes === undefined ? PURGE_IDS : PURGE_LANE_IDS;
-      size = isPlain && taken.length < FEW_RUNS ? Math.min(4 * size, PURGE_IDS_MAX) : least;
-      if (taken.length === 0 || id >= storedNextId) continue;
+      if (!pace.isOver() || id >= storedNextId) continue;
       if (!await this.#hasNextTurn(stream)) return count;
+      pace.begin();
     }
     if (backlog.count === 0) stream.expiries.clear();
     return count;

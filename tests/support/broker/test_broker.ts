@@ -147,6 +147,8 @@ export class TestBroker implements EventLog, Appender {
   readonly events: Event[] = [];
   /** The time. */
   now = 1000;
+  /** How much later it is whenever somebody reads the time, in milliseconds: the work takes so long. */
+  readMs = 0;
   /** Whether events wait for {@linkcode TestBroker.sync} to become durable. */
   isSlow = false;
   /** Whether the broker has asked to be dispatched since it was last. */
@@ -162,7 +164,7 @@ export class TestBroker implements EventLog, Appender {
     const residency = setup.find((one) => one instanceof Residency) ?? unlimited();
     this.broker = new Broker({
       log: this,
-      now: () => this.now,
+      now: () => this.now += this.readMs,
       compilePattern: (pattern, ignoreCase) => {
         const expression = new RegExp(pattern, ignoreCase ? "i" : "");
         return (name) => expression.test(name);

@@ -1,4 +1,5 @@
 /** Visits about time: delays, expiry, schedules, coalescing, dedup windows. */
+import { patiently } from "../../support/patience.ts";
 import type { Scene, Visit } from "./scene.ts";
 
 /** How much earlier than its time a message may seem to come: clocks are read to the millisecond. */
@@ -48,6 +49,88 @@ async function letExpire(scene: Scene): Promise<void> {
   await handling.close();
   for (const name of [stream, dead]) await cursor.deleteStream(name);
   scene.notebook.count("expired messages", bodies.length);
+}
+
+/** How long a message may wait that is taken at once, and how many there are at a time. */
+const SHORT_MS = 500;
+const SHORT_COUNT = 50;
+
+/** Messages with a short time to live, which followers take at full speed: none of them may expire. */
+async function keepUp(scene: Scene): Promise<void> {
+  const options = { ttlMs: SHORT_MS, deadLetterExpired: true };
+  const { connection, stream, cursor } = await scene.open("short-lives", options);
+  const publisher = connection.publisher<number>(stream);
+  const done = new Set<number>();
+  let wake = () => {};
+  const handlings = [await scene.connect(), await scene.connect()].map((one) =>
+    one.follower<number>(stream).handle(({ body }) => {
+      done.add(body);
+      wake();
+    }, { concurrency: 8 })
+  );
+  let [sent, late] = [0, 0];
+  const end = performance.now() + 2 * SHORT_MS;
+  while (performance.now() < end) {
+    const beganAt = performance.now();
+    const bodies = Array.from({ length: SHORT_COUNT }, () => sent++);
+    const { promise: areDone, resolve } = Promise.withResolvers<void>();
+    wake = () => bodies.every((body) => done.has(body)) && resolve();
+    const key = scene.random.chance(0.5) ? (body: number) => `${body % 7}` : undefined;
+    await publisher.sendMessages(bodies, { ...key && { key } });
+    wake();
+    await patiently(areDone, SHORT_MS).catch(() => {});
+    // On a machine that does much else it is nobody's fault if these have expired.
+    if (performance.now() - beganAt >= SHORT_MS / 2) late += SHORT_COUNT;
+  }
+  await scene.untilEmpty(cursor, stream);
+  await Promise.all(handlings.map((handling) => handling.close()));
+  const [dead] = (await cursor.getStreams()).filter(({ name }) => name === `${stream}.dead`);
+  const expired = dead?.ready ?? 0;
+  scene.expect(expired <= late, `${expired} of ${sent} have expired, and ${late} were late`);
+  scene.require(
+    done.size + expired >= sent,
+    `of ${sent} ${done.size} are done, ${expired} expired`,
+  );
+  await cursor.deleteStream(stream);
+  if (dead !== undefined) await cursor.deleteStream(dead.name);
+  scene.notebook.count("messages with a short time to live", sent);
+  scene.notebook.count("messages with a short time to live, late", late);
+}
+
+/** Messages that expire behind others that take their time: each is acknowledged, or a dead letter. */
+async function fallBehind(scene: Scene): Promise<void> {
+  const options = { ttlMs: 120, deadLetterExpired: true };
+  const { connection, stream, cursor } = await scene.open("behind", options);
+  const [begun, acked, dead] = [new Set<number>(), new Set<number>(), new Set<number>()];
+  const handling = (await scene.connect()).follower<number>(stream).handle(async (message) => {
+    begun.add(message.body);
+    await new Promise((resolve) => setTimeout(resolve, scene.random.below(30)));
+    await message.ack({ confirm: true }).then(() => acked.add(message.body), () => {});
+  }, { concurrency: 2 });
+  const bodies = Array.from({ length: 60 }, (_, body) => body);
+  const sentAt = performance.now();
+  const key = (body: number) => `${body % 9}`;
+  await connection.publisher<number>(stream).sendMessages(bodies, { key });
+  const burying = (await scene.connect()).follower<number>(`${stream}.dead`).handle((message) => {
+    const { body, deadLetter } = message;
+    const ms = performance.now() - sentAt;
+    const isRight = deadLetter?.cause === "expired" && ms > options.ttlMs - EARLY_MS;
+    scene.require(isRight, `after ${ms} ms there is a dead letter: ${deadLetter?.cause}`);
+    scene.require(!acked.has(body), `${body} is acknowledged and expired`);
+    dead.add(body);
+  });
+  await scene.untilEmpty(cursor, stream);
+  // What was begun may be acknowledged although nobody was told so.
+  const isOver = (body: number) => acked.has(body) || dead.has(body);
+  await scene.until(
+    "all are done or dead",
+    () => bodies.every((body) => isOver(body) || (!scene.isSteady && begun.has(body))),
+  );
+  await Promise.all([handling.close(), burying.close()]);
+  const both = bodies.filter((body) => acked.has(body) && dead.has(body));
+  scene.require(both.length === 0, `${both} are acknowledged and expired`);
+  for (const name of [stream, `${stream}.dead`]) await cursor.deleteStream(name).catch(() => {});
+  scene.notebook.count("messages that expired behind others", dead.size);
 }
 
 /** Where others work. */
@@ -135,6 +218,8 @@ async function sendTwice(scene: Scene): Promise<void> {
 export const TIME_VISITS: readonly Visit[] = [
   { name: "delays", run: delayMessages },
   { name: "expiry", run: letExpire },
+  { name: "short lives", run: keepUp },
+  { name: "expiry behind others", run: fallBehind },
   { name: "schedules", run: schedule },
   { name: "coalescing", run: coalesce },
   { name: "dedup ids", run: sendTwice },

@@ -23,6 +23,7 @@ import { measureRounds } from "../bench/peers/rounds.ts";
 import { findTargets } from "../bench/peers/report/target.ts";
 import { listFiles, runBench } from "./support/benches/run_bench.ts";
 import { Child } from "../bench/harness/process/child.ts";
+import { CpuMeter } from "../bench/harness/process/cpu_meter.ts";
 import {
   readCpuSeconds,
   readSharedBytes,
@@ -202,6 +203,23 @@ Deno.test("the servers of the peers come from a mirror that this system's apt kn
   await Deno.mkdir(`${directory.path}/forky`, { recursive: true });
   await Deno.writeTextFile(`${directory.path}/forky/nats-server.is-here`, "");
   await debian.bring(["nats-server"], none);
+});
+
+Deno.test("the processor time of clients is without that of a broker which they have started", async () => {
+  const script =
+    "read line; i=0; while [ $i -lt 60000 ]; do i=$((i + 1)); done; echo done; read line";
+  const child = new Child({ program: "/bin/sh", args: ["-c", script], output: "stdout" });
+  try {
+    const meter = new CpuMeter(child.pid);
+    meter.start();
+    await child.tell("go");
+    await child.findLine(/^done$/);
+    meter.stop();
+    const { broker, clients } = meter.taken!;
+    assert(broker > 0.02 && clients < broker / 2, `${broker} s, ${clients} s`);
+  } finally {
+    await child.finish();
+  }
 });
 
 Deno.test("the memory and the processor time of a process are those of all below it", async () => {

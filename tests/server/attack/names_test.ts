@@ -116,9 +116,10 @@ Deno.test("patterns that take long to refuse do not keep others waiting", async 
   const refusing = (async () => {
     for (; refusedCount < count; refusedCount++) await attacker.expectError("BAD_PATTERN");
   })();
-  await good.ask("getStreams");
+  const asked = 5;
+  for (let number = 0; number < asked; number++) await good.ask("getStreams");
   // One of them at a time: each takes as long as thousands of usual frames.
-  assertLess(refusedCount, 10);
+  assertLess(refusedCount, 3 * asked);
   await refusing;
 });
 

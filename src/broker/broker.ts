@@ -83,7 +83,7 @@ export class Broker {
   readonly #attachments: Attachments;
   readonly #followers = new Set<FollowerState>();
   readonly #replyStreams: ReplyStreams;
-  readonly #removal: Removal;
+  protected readonly removal: Removal;
   readonly #deadLetters: DeadLetters;
   readonly #returns: Returns;
   readonly #deliveries: Deliveries;
@@ -132,11 +132,11 @@ export class Broker {
     const dispatcher = this.#dispatcher;
     const parts = { state, dispatcher, notices, counters, clock, now, hasten, log, residency };
     this.context = new RuleContext(parts);
-    this.#removal = new Removal(this.context);
+    this.removal = new Removal(this.context);
     this.coalescing = new Coalescing(this.context);
-    this.#deadLetters = new DeadLetters(this.context, this.#removal);
+    this.#deadLetters = new DeadLetters(this.context, this.removal);
     this.#returns = new Returns(this.context, this.#deadLetters, this.coalescing);
-    this.schedules = new Schedules(this.context, this.#removal, options.cron);
+    this.schedules = new Schedules(this.context, this.removal, options.cron);
     this.lanes = new LaneCommands(this.context);
     this.#deliveries = new Deliveries(this.context, this.#returns);
     this.#cancels = new Cancels(this.context, this.#returns, this.#deadLetters);
@@ -175,7 +175,7 @@ export class Broker {
   async updateStream(name: string, options: StreamOptionsInput): Promise<void> {
     const stream = this.#router.requireStream(name);
     this.#update(stream, { ...stream.givenOptions, ...options }, stream.share.isPaused);
-    await this.context.whenDurable();
+    await this.removal.keepLimit(stream);
   }
 
   async pauseStream(name: string, isPaused: boolean): Promise<void> {
@@ -186,7 +186,7 @@ export class Broker {
   }
 
   async purgeStream(name: string): Promise<number> {
-    const count = await this.#removal.purge(this.#requireServed(name));
+    const count = await this.removal.purge(this.#requireServed(name));
     await this.context.whenDurable();
     return count;
   }
@@ -235,7 +235,7 @@ export class Broker {
   }
 
   async dropMessages(name: string, ids: readonly number[]): Promise<DropCount> {
-    const result = this.#removal.drop(this.#requireServed(name), ids);
+    const result = this.removal.drop(this.#requireServed(name), ids);
     await this.context.whenDurable();
     return result;
   }
@@ -271,7 +271,7 @@ export class Broker {
 
   openPublisher(init: PublisherInit, sink: PublisherSink): BrokerPublisher {
     const { context } = this;
-    const rules = { removal: this.#removal, coalescing: this.coalescing };
+    const rules = { removal: this.removal, coalescing: this.coalescing };
     return new BrokerPublisher({ context, ...rules, init, sink });
   }
 

@@ -91,6 +91,7 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     this.state.finishRestoration(this.now);
     this.schedules.begin();
     this.coalescing.noteRecovered();
+    void this.removal.keepLimits();
     if (this.cluster === undefined) return;
     this.#log.begun?.();
     // What is due was not looked after meanwhile.

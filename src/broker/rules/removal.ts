@@ -10,6 +10,8 @@ import type { Stream } from "../stream/stream.ts";
 /** Drops messages that were not acknowledged: to make room, or because a stream is purged. */
 export class Removal {
   readonly #context: RuleContext;
+  /** The streams that are over their limits, and come down to them in turns. */
+  readonly #trimmed = new Set<Stream>();
 
   constructor(context: RuleContext) {
     this.#context = context;
@@ -26,12 +28,59 @@ export class Removal {
     this.#context.commit({ type: "dropped", number, firstId, count });
   }
 
-  /** Drops the oldest messages, if a stream is over its limit after messages were added. */
+  /**
+   * Drops the oldest messages, if a stream is over its limit after messages were added: as many as were added at
+   * once, so that it never grows, and others in turns.
+   */
   makeRoom(stream: Stream, added: IdRange): void {
-    if (stream.options.overflow !== "drop-oldest") return;
-    for (let old = findExcess(stream, added); old; old = findExcess(stream, added)) {
-      for (const run of stream.share.takeUnheld([old])) this.forget(stream, run);
+    const { options: { overflow, maxBytes }, backlog } = stream;
+    if (overflow !== "drop-oldest") return;
+    const count = backlog.count - added.count;
+    const bytes = maxBytes === null
+      ? Infinity
+      : backlog.bytes - backlog.measure(added.firstId, added.count);
+    while (backlog.count > count || backlog.bytes > bytes) {
+      if (!this.#dropExcess(stream, added, added.count)) return;
     }
+    if (findExcess(stream, added, 1) === undefined || this.#trimmed.has(stream)) return;
+    void this.#trim(stream, added);
+  }
+
+  /** Drops messages in turns until a stream keeps its limit; resolves when all that was decided is durable. */
+  async keepLimit(stream: Stream): Promise<void> {
+    await this.#trimAll(stream);
+    await this.#context.whenDurable();
+  }
+
+  /** Has all streams keep their limits after a start: the broker may have ended in the midst of that. */
+  async keepLimits(): Promise<void> {
+    for (const stream of [...this.#context.state.router.streams]) {
+      if (stream.options.overflow === "drop-oldest") await this.#trimAll(stream);
+    }
+  }
+
+  async #trimAll(stream: Stream): Promise<void> {
+    await this.#trim(stream, { firstId: stream.intake.storedNextId, count: 0 });
+  }
+
+  /** Drops the oldest messages of a stream that is over its limit, as many in a turn as there is time for. */
+  async #trim(stream: Stream, added: IdRange): Promise<void> {
+    this.#trimmed.add(stream);
+    const pace = new Pace(this.#context.now);
+    while (this.#dropExcess(stream, added, pace.size)) {
+      if (!pace.isOver()) continue;
+      if (!await this.#hasNextTurn(stream)) break;
+      pace.begin();
+    }
+    this.#trimmed.delete(stream);
+  }
+
+  /** Drops some of the oldest messages of a stream that is over its limit; returns whether it was. */
+  #dropExcess(stream: Stream, added: IdRange, countMax: number): boolean {
+    const old = findExcess(stream, added, countMax);
+    if (old === undefined) return false;
+    for (const run of joinRanges(stream.share.takeUnheld([old]))) this.forget(stream, run);
+    return true;
   }
 
   /** Drops the messages with these ids that no follower holds. */

@@ -78,8 +78,17 @@ export function reserveLanes(
   if (countsLanes(stream, batch.flags ?? 0)) stream.share.requireLanes().reserve(firstId, batch);
 }
 
-/** Finds messages to drop, if a stream is over its limit after messages were added. */
-export function findExcess(stream: Stream, added: IdRange): IdRange | undefined {
+/**
+ * Finds messages to drop, if a stream is over its limit after messages were added: the oldest ones, and those
+ * among them that followers hold.
+ *
+ * @param countMax How many ids at most.
+ */
+export function findExcess(
+  stream: Stream,
+  added: IdRange,
+  countMax: number,
+): IdRange | undefined {
   const { maxMessages, maxBytes, overflow } = stream.options;
   if (overflow !== "drop-oldest") return undefined;
   const { count, bytes } = stream.backlog;
@@ -90,9 +99,22 @@ export function findExcess(stream: Stream, added: IdRange): IdRange | undefined 
   // The new messages stay, even if followers hold so much that there is no room for them.
   const endId = Math.max(added.firstId, added.firstId + Math.min(excess, added.count - 1));
   if (run === undefined || run.firstId >= endId) return undefined;
-  const most = Math.min(run.count, endId - run.firstId);
-  const enough = Math.max(excess, countFor(stream, run.firstId, most, excessBytes));
-  return { firstId: run.firstId, count: Math.min(most, enough) };
+  const { firstId } = run;
+  const most = Math.min(countMax, endId - firstId);
+  // So many ids have no more messages than are too many.
+  if (excess > 0) return { firstId, count: Math.min(most, excess) };
+  if (measure(stream, { firstId, count: most }) <= excessBytes) return { firstId, count: most };
+  const inRun = Math.min(run.count, most);
+  return { firstId, count: countFor(stream, firstId, inRun, excessBytes) };
+}
+
+/** The bytes of those of some messages that are there. */
+function measure(stream: Store, range: IdRange): number {
+  let bytes = 0;
+  for (const { firstId, count } of stream.findPresent(range)) {
+    bytes += stream.backlog.measure(firstId, count);
+  }
+  return bytes;
 }
 
 /** How many messages have left, counted from a fixed moment. */
@@ -102,7 +124,6 @@ function countLeft({ intake, backlog }: Store): number {
 
 /** The number of messages, from `firstId` on, that have at least `bytes` together. */
 function countFor(stream: Store, firstId: number, countMax: number, bytes: number): number {
-  if (bytes <= 0) return 0;
   let low = 1;
   let high = countMax;
   while (low < high) {

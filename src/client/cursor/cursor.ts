@@ -110,7 +110,9 @@ export interface Cursor extends Operating, Cancelling, Scheduling, Limiting {
     call?: CreateStreamOptions,
   ): Promise<StreamCreation>;
   /**
-   * Changes options of a stream; those left out stay as they are.
+   * Changes options of a stream; those left out stay as they are. With `overflow: "drop-oldest"` and a
+   * limit that falls it answers when what is too much is gone, which may take seconds for a million
+   * messages. Until then new messages take the place of the oldest ones, and the stream does not grow.
    *
    * @param options The new values.
    * @throws {RangeError} If the name or an option is not allowed.

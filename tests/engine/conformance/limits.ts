@@ -149,6 +149,26 @@ limitTests.add(
   },
 );
 
+limitTests.add(
+  "with drop-oldest, a limit that falls is kept when it is answered, and new messages take the place of old ones",
+  async (use) => {
+    await use.create("orders");
+    const publisher = use.publisher("orders");
+    await publisher.storeWished({ text: "a" }, { text: "b", delayMs: 9000 }, { text: "c" });
+    const follower = use.follower("orders", { messages: 1 });
+    await follower.received(1);
+    await publisher.store("d", "e", "f");
+    await use.engine.updateStream("orders", { maxMessages: 4, overflow: "drop-oldest" });
+    const left = ["1×1 pending a", "4×0 ready d", "5×0 ready e", "6×0 ready f"];
+    assertEquals(await use.look("orders"), left);
+    assertEquals((await use.engine.getStream("orders")).totals.dropped, 2);
+    await publisher.store("g");
+    assertEquals(await use.look("orders"), [left[0], ...left.slice(2), "7×0 ready g"]);
+    await use.engine.updateStream("orders", { maxMessages: 100, maxBytes: 1 });
+    assertEquals(await use.look("orders"), [left[0]]);
+  },
+);
+
 limitTests.add("nothing is delivered from a paused stream, and publishing goes on", async (use) => {
   await use.create("orders");
   const publisher = use.publisher("orders");

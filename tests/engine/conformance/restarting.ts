@@ -209,6 +209,27 @@ restartTests.add("after a restart, what was purged or dropped is gone", async (u
 });
 
 restartTests.add(
+  "after a restart, a stream that drops its oldest messages keeps its limit",
+  async (use) => {
+    await use.createWith("orders", { maxMessages: 2, overflow: "drop-oldest" });
+    await use.createWith("kept", { maxMessages: 2 });
+    const publisher = use.publisher(/orders|kept/);
+    await publisher.store("a", "b");
+    const follower = use.follower("orders");
+    await follower.received(2);
+    const other = use.publisher("orders", "other");
+    await other.store("c");
+    // Followers hold so many that there is no room, and after the start none does.
+    assertEquals((await use.look("orders")).length, 3);
+    await use.restart();
+    assertEquals((await use.look("orders")).map((one) => one.slice(-1)), ["b", "c"]);
+    assertEquals((await use.look("kept")).map((one) => one.slice(-1)), ["a", "b"]);
+    await use.restart();
+    assertEquals((await use.look("orders")).map((one) => one.slice(-1)), ["b", "c"]);
+  },
+);
+
+restartTests.add(
   "what is told of messages moves with them when the journal is tidied up",
   async (use) => {
     await use.createWith("kept", { ttlMs: 1_000_000 });

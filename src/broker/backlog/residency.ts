@@ -46,8 +46,8 @@ export class Residency {
   readonly #loadedMax: number;
   /** Slabs that never left memory, in order of arrival. */
   readonly #kept = new AgedMap<Slab, Slab>();
-  /** Those of them that take no more messages, the newest last; some may be gone. */
-  readonly #sealed: Slab[] = [];
+  /** Those of them that take no more messages, in the order in which they were full. */
+  readonly #sealed = new AgedMap<Slab, Slab>();
   /** Slabs that were read back, in that order. */
   readonly #loaded = new AgedMap<Slab, Slab>();
   /** Unused buffers of full size. */
@@ -98,7 +98,7 @@ export class Residency {
     if (slab.isSealed) return;
     this.#seal(slab);
     if (this.#pager === undefined) return;
-    if (this.#kept.has(slab)) this.#sealed.push(slab);
+    if (this.#kept.has(slab)) this.#sealed.set(slab, slab);
   }
 
   /** Forgets a slab that is gone. */
@@ -129,20 +129,15 @@ export class Residency {
   #trimKept(): void {
     const room = Math.max(this.#keptMax * KEPT_SHARE_MIN, this.#keptMax - this.#otherBytes);
     while (this.#keptBytes > room) {
-      const newest = this.#sealed.pop();
+      const { newest } = this.#sealed;
       if (newest !== undefined) {
-        if (this.#kept.has(newest)) this.#pageOut(newest);
+        this.#pageOut(newest);
         continue;
       }
       const { oldest } = this.#kept;
       if (oldest === undefined) return;
       this.#seal(oldest);
       this.#pageOut(oldest);
-    }
-    // Slabs that are gone must not be remembered for ever.
-    if (this.#sealed.length > 64 && this.#sealed.length > this.#kept.size * 2) {
-      const alive = this.#sealed.filter((slab) => this.#kept.has(slab));
-      this.#sealed.splice(0, this.#sealed.length, ...alive);
     }
   }
 
@@ -163,8 +158,10 @@ export class Residency {
   }
 
   #letGo(slab: Slab, bytes: Uint8Array, isShared: boolean): void {
-    if (this.#kept.delete(slab)) this.#keptBytes -= bytes.length;
-    else if (this.#loaded.delete(slab)) this.#loadedBytes -= bytes.length;
+    if (this.#kept.delete(slab)) {
+      this.#sealed.delete(slab);
+      this.#keptBytes -= bytes.length;
+    } else if (this.#loaded.delete(slab)) this.#loadedBytes -= bytes.length;
     else return;
     if (!isShared) this.#recycle(bytes);
   }

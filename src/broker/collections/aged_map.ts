@@ -12,7 +12,7 @@ interface EntryMap<Key, Value> extends Pick<Map<Key, Value>, "size" | "has" | "g
 }
 
 /**
- * Values by key, with the oldest at hand.
+ * Values by key, with the oldest and the newest at hand.
  *
  * A plain map is ordered, too, but finding its first entry passes all entries that were deleted in front
  * of it: where the oldest of a hundred thousand are removed one by one, that is most of the work.
@@ -37,6 +37,10 @@ export class AgedMap<Key, Value> {
 
   get oldestKey(): Key | undefined {
     return this.#oldest?.key;
+  }
+
+  get newest(): Value | undefined {
+    return this.#newest?.value;
   }
 
   has(key: Key): boolean {

@@ -10,6 +10,7 @@ import { Residency, SLAB_BYTES_MAX } from "../../../src/broker/backlog/residency
 import { Slab } from "../../../src/broker/backlog/slab.ts";
 import { batchOf, sizesOf } from "../../support/wire/batches.ts";
 import { assertCode } from "../../support/wire/frames.ts";
+import { measureCollections } from "../../support/broker/collections.ts";
 import { MemoryPager } from "../../support/disk/memory_pager.ts";
 
 /** So much is always for what has been read back. */
@@ -224,4 +225,15 @@ Deno.test("Residency.allocate() keeps a bounded number of buffers", () => {
   memory.remove(...memory.slabs.map(({ firstId }) => firstId));
   const again = Array.from({ length: 40 }, () => memory.residency.allocate(SLAB_BYTES_MAX));
   assertEquals(again.filter((bytes) => buffers.has(bytes)).length, 32);
+});
+
+Deno.test("Residency holds nothing of slabs that are gone, whatever their size", async () => {
+  const memory = new Memory(100);
+  const countSlabs = async () =>
+    (await measureCollections([memory.residency])).get("objects of Slab") ?? 0;
+  memory.addSealed(40, 1000);
+  memory.addSealed(2, 4 * SLAB_BYTES_MAX);
+  assertEquals(await countSlabs(), 42);
+  memory.remove(...memory.slabs.map(({ firstId }) => firstId));
+  assertEquals(await countSlabs(), 0);
 });

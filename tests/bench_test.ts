@@ -24,7 +24,8 @@ import { watchForStall } from "../bench/harness/stall.ts";
 import { findQuantile, summarise } from "../bench/harness/statistics.ts";
 import { formatNumber, formatTable } from "../bench/harness/table.ts";
 import { Transfer } from "../bench/harness/transfer.ts";
-import { readSharedClock, Sleeper } from "../bench/harness/process/monotonic.ts";
+import { readSharedClock } from "../bench/harness/process/monotonic.ts";
+import { Ticker } from "../bench/harness/process/ticker.ts";
 import { countSteady, Schedule } from "../bench/work/steady/schedule.ts";
 import { sendSteadily } from "../bench/work/steady/steady_sender.ts";
 import { startBroker } from "./support/broker/broker.ts";
@@ -66,6 +67,8 @@ Deno.test("a schedule spreads messages evenly, and counts those that are due", (
   assertEquals([0, 4.9, 5].map((now) => bursts.countDue(now)), [5, 5, 10]);
   assertEquals(countSteady({ rate: 1000, burst: 3 }, 0.01), 9);
   assertEquals(countSteady({ rate: 1 }, 0.01), 1);
+  assertEquals([0.25, 0.5, 0].map((ms) => bursts.intervalOf(ms)), [5, 5, 5]);
+  assertEquals(new Schedule({ rate: 4000 }, 0).intervalOf(0.6), 0.75);
 });
 
 Deno.test("the shared clock is the same in another process", async () => {
@@ -79,12 +82,14 @@ Deno.test("the shared clock is the same in another process", async () => {
   assert(before < there && there < readSharedClock(), `${there} is not after ${before}`);
 });
 
-Deno.test("a sleeper does not wake up before its time", async () => {
-  const sleeper = new Sleeper();
-  for (const ms of [0.05, 0.5, 2, 0, -1]) {
-    const time = performance.now() + ms;
-    await sleeper.until(time);
-    assert(performance.now() >= time - 0.01, `woke up before ${ms} ms`);
+Deno.test("a ticker does not tick before its time, and stops", async () => {
+  using ticker = await Ticker.start();
+  const begin = performance.now() + 2;
+  ticker.begin(begin, 0.5);
+  for (let tick = 0; tick < 5; tick++) {
+    await ticker.next();
+    const now = performance.now();
+    assert(now >= begin + tick * 0.5 - 0.01, `tick ${tick} came after ${now - begin} ms`);
   }
 });
 

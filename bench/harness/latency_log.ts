@@ -46,8 +46,7 @@ export class LatencyLog {
    *
    * @param dueAt When it was due, if that is not now.
    */
-  sent(number: number, dueAt?: number): void {
-    const now = performance.now();
+  sent(number: number, dueAt?: number, now: number = performance.now()): void {
     this.#sentAt.set(number - this.#first, dueAt ?? now);
     if (dueAt !== undefined) this.#late.push(now - dueAt);
   }

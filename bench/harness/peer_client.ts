@@ -36,7 +36,7 @@ export interface PeerPublisher {
   /** Sends bodies in the fastest documented way; resolves when all of them are confirmed. */
   sendBatch(bodies: readonly Uint8Array[]): Promise<void>;
   /** Sends one body at once; resolves when it is confirmed. */
-  send(body: Uint8Array): Promise<void>;
+  send(body: Uint8Array): Promise<unknown>;
   /**
    * Sends one body at some time soon, without a promise: the plain loop of calls that nobody awaits.
    * Only where the client offers it; {@linkcode flush} waits for the confirms.

@@ -105,8 +105,8 @@ class SimplePublisher implements PeerPublisher {
     await this.#publisher.sendMessages(bodies, this.#batch);
   }
 
-  async send(body: Uint8Array): Promise<void> {
-    await this.#publisher.sendMessage(body);
+  send(body: Uint8Array): Promise<unknown> {
+    return this.#publisher.sendMessage(body);
   }
 
   post(body: Uint8Array): void {

@@ -16,9 +16,10 @@ import { runMain } from "../harness/frame/main.ts";
 import { LatencyLog } from "../harness/latency_log.ts";
 import { print } from "../harness/print.ts";
 import { readLines } from "../harness/process/child.ts";
-import { Sleeper, toLocalTime } from "../harness/process/monotonic.ts";
+import { toLocalTime } from "../harness/process/monotonic.ts";
+import { Ticker } from "../harness/process/ticker.ts";
 import type { Percentiles } from "../harness/statistics.ts";
-import { type Pace, Schedule } from "../work/steady/schedule.ts";
+import { GRAIN_MS, type Pace, Schedule } from "../work/steady/schedule.ts";
 
 /** What a journal writes beside the bodies: for a flush, and for each message in it. */
 const FLUSH_BYTES = 100;
@@ -46,18 +47,19 @@ async function flushOnSchedule(
 ): Promise<Reference> {
   const path = await Deno.makeTempFile({ dir: directory });
   using file = await Deno.open(path, { write: true });
+  using ticker = await Ticker.start();
   print("ready");
   const { value: begin } = await readLines(Deno.stdin.readable).next();
   const schedule = new Schedule(work, toLocalTime(Number(begin)));
   const messageBytes = work.bodyBytes + MESSAGE_BYTES;
   let buffer = new Uint8Array(64 * 1024).fill(1);
   const latency = new LatencyLog(1);
-  const sleeper = new Sleeper();
+  ticker.begin(schedule.begin, schedule.intervalOf(GRAIN_MS));
   let flushCount = 0;
   for (let flushed = 0; flushed < count;) {
-    const dueAt = schedule.dueAt(flushed + 1);
-    if (dueAt > performance.now()) await sleeper.until(dueAt);
+    await ticker.next();
     const dueCount = Math.min(count, schedule.countDue(performance.now()));
+    if (dueCount === flushed) continue;
     const bytes = FLUSH_BYTES + (dueCount - flushed) * messageBytes;
     if (bytes > buffer.length) buffer = new Uint8Array(bytes * 2).fill(1);
     write(file, buffer.subarray(0, bytes));

@@ -6,11 +6,7 @@ const TIMER_ABSTIME = 1;
 
 const SYMBOLS = {
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
-  clock_nanosleep: {
-    parameters: ["i32", "i32", "buffer", "pointer"],
-    result: "i32",
-    nonblocking: true,
-  },
+  clock_nanosleep: { parameters: ["i32", "i32", "buffer", "pointer"], result: "i32" },
 } as const;
 
 // Opened with the module, and open as long as the process.
@@ -23,6 +19,11 @@ const system = Deno.build.os === "linux" ? Deno.dlopen("libc.so.6", SYMBOLS) : u
  */
 const offset = findOffset();
 
+/** What the clock of Linux is told, and what is never woken up elsewhere. */
+const request = new BigInt64Array(2);
+const requestBytes = new Uint8Array(request.buffer);
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
 /** The time on the clock that all processes of this machine share, in milliseconds. */
 export function readSharedClock(): number {
   return performance.now() + offset;
@@ -33,24 +34,21 @@ export function toLocalTime(shared: number): number {
   return shared - offset;
 }
 
-/**
- * Sleeps until a time of `performance.now()`, on another thread: this one can do other things. It wakes up
- * about a tenth of a millisecond later. A timer is no match: one for a millisecond comes after 2 to 2.5.
- */
-export class Sleeper {
-  readonly #request = new BigInt64Array(2);
-  readonly #bytes = new Uint8Array(this.#request.buffer);
+/** Turns a time of `performance.now()` of this process into one on the shared clock. */
+export function toSharedTime(local: number): number {
+  return local + offset;
+}
 
-  /** Sleeps; only once at a time. */
-  async until(time: number): Promise<void> {
-    if (system === undefined) {
-      return await new Promise((resolve) => setTimeout(resolve, time - performance.now()));
-    }
-    const nanos = BigInt(Math.round((time + offset) * 1e6));
-    this.#request[0] = nanos / 1_000_000_000n;
-    this.#request[1] = nanos % 1_000_000_000n;
-    await system.symbols.clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, this.#bytes, null);
+/** Sleeps until a time on the shared clock; meanwhile this thread does nothing. */
+export function sleepUntil(shared: number): void {
+  if (system === undefined) {
+    Atomics.wait(pause, 0, 0, Math.max(0, shared - readSharedClock()));
+    return;
   }
+  const nanos = BigInt(Math.round(shared * 1e6));
+  request[0] = nanos / 1_000_000_000n;
+  request[1] = nanos % 1_000_000_000n;
+  system.symbols.clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, requestBytes, null);
 }
 
 function findOffset(): number {

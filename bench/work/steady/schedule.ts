@@ -3,6 +3,12 @@ import type { SteadyWork } from "../work.ts";
 /** Messages per second, and how many of them are due at the same time. */
 export type Pace = Pick<SteadyWork, "rate" | "burst">;
 
+/**
+ * The shortest time from one wake-up of a sender to the next one, in milliseconds. To wake up for each of
+ * 10,000 messages a second takes all of a core from what is measured (seen: 96 % of one).
+ */
+export const GRAIN_MS = 0.25;
+
 /** When each of the messages 1, 2, 3 … is due: they are spread evenly. */
 export class Schedule {
   readonly begin: number;
@@ -15,6 +21,11 @@ export class Schedule {
     this.begin = begin;
     this.burst = burst;
     this.#interval = 1000 * burst / rate;
+  }
+
+  /** The shortest time between bursts, or a multiple of it, that is not below a number of milliseconds. */
+  intervalOf(msMin: number): number {
+    return Math.max(1, Math.ceil(msMin / this.#interval)) * this.#interval;
   }
 
   /** When a message is due. */

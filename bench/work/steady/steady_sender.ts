@@ -2,9 +2,9 @@ import type { Account } from "../../harness/account.ts";
 import type { LatencyLog } from "../../harness/latency_log.ts";
 import { writeNumber } from "../../harness/numbered_body.ts";
 import type { PeerPublisher } from "../../harness/peer_client.ts";
-import { Sleeper } from "../../harness/process/monotonic.ts";
+import { Ticker } from "../../harness/process/ticker.ts";
 import type { Shipment, Way } from "../../harness/sending.ts";
-import { type Pace, Schedule } from "./schedule.ts";
+import { GRAIN_MS, type Pace, Schedule } from "./schedule.ts";
 
 /**
  * So many bodies take turns, or twice a second's worth: none is written into while a client may still need
@@ -18,18 +18,14 @@ const BODY_COUNT = 16_384;
  */
 const COPIED_BODY_COUNT = 1024;
 
-/**
- * The shortest sleep, in milliseconds. To wake up for each of 10,000 messages a second takes all of a core
- * from what is measured (seen: 96 % of one).
- */
-export const GRAIN_MS = 0.25;
-
 /** What is sent steadily. */
 export interface SteadyShipment extends Pick<Shipment, "first" | "count" | "bodyBytes"> {
   /** They take turns. */
   readonly publishers: readonly PeerPublisher[];
   readonly account: Account;
   readonly latency: LatencyLog;
+  /** Ready to begin. */
+  readonly ticker: Ticker;
   /** When the first message is due, in milliseconds of `performance.now()`. */
   readonly begin: number;
   /** So many messages are not timed. */
@@ -37,33 +33,23 @@ export interface SteadyShipment extends Pick<Shipment, "first" | "count" | "body
 }
 
 /**
- * Sends messages when they are due, none of them awaited: it sleeps until the next one is due, then sends
- * all that are due. They are timed from when they were due, so that a pause counts for all that it has held
- * up. How late they were sent is in the log, too: that is the grain of the sleep, and what the sender had
- * to do meanwhile. Resolves when all are confirmed.
+ * Sends messages when they are due, none of them awaited: at each tick all that are due by then. They are
+ * timed from when they were due, so that a pause counts for all that it has held up. How late they were sent
+ * is in the log, too: that is the grain of the ticks, and what the sender had to do meanwhile. Resolves when
+ * all are confirmed.
  */
 export async function sendOnSchedule(pace: Pace, shipment: SteadyShipment): Promise<void> {
-  const { count, publishers } = shipment;
+  const { count, ticker } = shipment;
   const schedule = new Schedule(pace, shipment.begin);
-  const bodies = makeBodies(pace, shipment);
-  const confirming = Promise.withResolvers<void>();
-  const sleeper = new Sleeper();
-  const { burst } = schedule;
-  let unconfirmedCount = count;
-  let turn = 0;
-  const sendOne = async (first: number) => {
-    await sendBurst(publishers[turn++ % publishers.length]!, { shipment, schedule, bodies, first });
-    unconfirmedCount -= burst;
-    if (unconfirmedCount <= 0) confirming.resolve();
-  };
-  let woken = -Infinity;
+  const sender = new BurstSender(schedule, shipment, makeBodies(pace, shipment));
+  ticker.begin(schedule.begin, schedule.intervalOf(GRAIN_MS));
   for (let sent = 0; sent < count;) {
-    await sleeper.until(Math.max(schedule.dueAt(sent + 1), woken + GRAIN_MS));
-    woken = performance.now();
-    const dueCount = Math.min(count, schedule.countDue(woken));
-    for (; sent < dueCount; sent += burst) sendOne(sent + 1).catch(confirming.reject);
+    await ticker.next();
+    const now = performance.now();
+    const dueCount = Math.min(count, schedule.countDue(now));
+    for (; sent < dueCount; sent += schedule.burst) sender.send(sent + 1, now);
   }
-  await confirming.promise;
+  await sender.confirmed;
 }
 
 /**
@@ -72,13 +58,12 @@ export async function sendOnSchedule(pace: Pace, shipment: SteadyShipment): Prom
  * @param warmUpCount So many messages are not timed.
  */
 export function sendSteadily(pace: Pace, warmUpCount: number = 0): Way {
-  const send = (shipment: Shipment) =>
-    sendOnSchedule(pace, {
-      ...shipment,
-      publishers: [shipment.publisher],
-      begin: performance.now(),
-      warmUpCount,
-    });
+  const send = async (shipment: Shipment) => {
+    using ticker = await Ticker.start();
+    const publishers = [shipment.publisher];
+    const begin = performance.now();
+    await sendOnSchedule(pace, { ...shipment, publishers, ticker, begin, warmUpCount });
+  };
   return { name: `${pace.rate} a second`, share: 1, isTimed: true, send };
 }
 
@@ -92,28 +77,66 @@ function makeBodies(
   return Array.from({ length }, () => new Uint8Array(bodyBytes));
 }
 
-/** Sends messages that are due at the same time. */
-async function sendBurst(
-  publisher: PeerPublisher,
-  { shipment, schedule, bodies, first }: {
-    shipment: SteadyShipment;
-    schedule: Schedule;
-    bodies: readonly Uint8Array[];
-    /** The place of the first one in the shipment, from 1. */
-    first: number;
-  },
-): Promise<void> {
-  const { burst } = schedule;
-  const { account, latency, warmUpCount } = shipment;
-  const begin = shipment.first + first - 1;
-  const batch: Uint8Array[] = [];
-  for (let index = 0; index < burst; index++) {
-    const body = bodies[(first + index) % bodies.length]!;
-    writeNumber(body, begin + index);
-    if (first > warmUpCount) latency.sent(begin + index, schedule.dueAt(first));
-    batch.push(body);
+/** Sends messages that are due at the same time, without a function that waits for each of them. */
+class BurstSender {
+  readonly #schedule: Schedule;
+  readonly #shipment: SteadyShipment;
+  readonly #bodies: readonly Uint8Array[];
+  readonly #confirming = Promise.withResolvers<void>();
+  #unconfirmedCount: number;
+  #turn = 0;
+
+  constructor(schedule: Schedule, shipment: SteadyShipment, bodies: readonly Uint8Array[]) {
+    this.#schedule = schedule;
+    this.#shipment = shipment;
+    this.#bodies = bodies;
+    this.#unconfirmedCount = shipment.count;
   }
-  await (burst === 1 ? publisher.send(batch[0]!) : publisher.sendBatch(batch));
-  for (let index = 0; index < burst; index++) latency.confirmed(begin + index);
-  account.confirm(burst);
+
+  /** Resolves when all are confirmed. */
+  get confirmed(): Promise<void> {
+    return this.#confirming.promise;
+  }
+
+  /** @param first The place of the first one in the shipment, from 1. */
+  send(first: number, now: number): void {
+    const { burst } = this.#schedule;
+    const { publishers } = this.#shipment;
+    const publisher = publishers[this.#turn++ % publishers.length]!;
+    if (burst === 1) {
+      this.#confirm(publisher.send(this.#prepare(first, first, now)), first);
+      return;
+    }
+    const batch: Uint8Array[] = [];
+    while (batch.length < burst) batch.push(this.#prepare(first, first + batch.length, now));
+    this.#confirm(publisher.sendBatch(batch), first);
+  }
+
+  /** Makes the body of a message, and notes that it is about to be sent. */
+  #prepare(first: number, place: number, now: number): Uint8Array {
+    const { latency, warmUpCount } = this.#shipment;
+    const body = this.#bodies[place % this.#bodies.length]!;
+    const number = this.#numberOf(place);
+    writeNumber(body, number);
+    if (first > warmUpCount) latency.sent(number, this.#schedule.dueAt(first), now);
+    return body;
+  }
+
+  #confirm(sending: Promise<unknown>, first: number): void {
+    sending.then(() => this.#note(first), this.#confirming.reject);
+  }
+
+  #note(first: number): void {
+    const { account, latency } = this.#shipment;
+    const { burst } = this.#schedule;
+    const number = this.#numberOf(first);
+    for (let index = 0; index < burst; index++) latency.confirmed(number + index);
+    account.confirm(burst);
+    this.#unconfirmedCount -= burst;
+    if (this.#unconfirmedCount <= 0) this.#confirming.resolve();
+  }
+
+  #numberOf(place: number): number {
+    return this.#shipment.first + place - 1;
+  }
 }

@@ -75,6 +75,7 @@ export class Committer implements Appender {
   /** Set while even necessary writes have no room, or the next segment cannot be opened. */
   #stalledUntil: number | undefined;
   #isOver = false;
+  #isClosing = false;
   #idle: (() => void)[] = [];
 
   /** Creates a committer that continues at the end of a segment. */
@@ -170,6 +171,7 @@ export class Committer implements Appender {
     // There may be room, or a free descriptor, by now.
     this.#stalledUntil = undefined;
     await this.#flushAll();
+    this.#isClosing = true;
     const isComplete = !this.#isOver && this.#stalledUntil === undefined;
     if (isComplete) {
       this.#waiting.last.addMark();
@@ -317,7 +319,9 @@ export class Committer implements Appender {
   #write(group: Group): WrittenGroup {
     const segment = this.#segment;
     if (group.isEmpty) return { group, segment, offset: segment.size };
-    const { journalId } = this.#options;
+    const { journalId, level } = this.#options;
+    if (this.#isClosing && segment.isAhead) segment.cutOff();
+    else if (level === "always") segment.prepare(group.size);
     this.#isMarked = group.isMark;
     group.seal({ position: segment.end, journalId }, this.#proof.position);
     const offset = segment.append(group.bytes);
@@ -334,10 +338,9 @@ export class Committer implements Appender {
    * acknowledgements above all, have a reserve.
    */
   async #writeWithoutMessages(groups: readonly Group[], written: WrittenGroup[]): Promise<void> {
-    const { file, size } = this.#segment;
-    file.truncate(size);
+    this.#segment.cutOff();
     // Refused messages must not be found after a crash.
-    await file.sync();
+    await this.#segment.file.sync();
     this.#options.useReserve();
     const later = groups.concat(this.#waiting.all);
     for (const { outcome, event } of later.flatMap((group) => group.dropMessages())) {
@@ -349,7 +352,7 @@ export class Committer implements Appender {
     } catch (error) {
       if (!(error instanceof DiskFullError)) throw error;
       // Not even the rest has room.
-      this.#segment.file.truncate(this.#segment.size);
+      this.#segment.cutOff();
       this.#stall(groups.slice(next));
     }
   }

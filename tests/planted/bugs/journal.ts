@@ -85,8 +85,8 @@ export const JOURNAL_BUGS: readonly PlantedBug[] = [
   {
     what: "what follows a torn write is brought back",
     file: "src/engine/journal/segments/tail.ts",
-    from: "end: Math.min(size, ...torn),",
-    to: "end: torn.length === 0 ? size : size,",
+    from: "const end = Math.min(size, ...torn);",
+    to: "const end = torn.length === 0 ? size : size;",
     found: tests("engine/journal/segments/tail_test.ts", "engine/journal/recovery/restart_test.ts"),
   },
   {
@@ -104,6 +104,13 @@ export const JOURNAL_BUGS: readonly PlantedBug[] = [
     found: SIMULATION,
   },
   {
+    what: "zeros that were written ahead stay at an orderly stop",
+    file: "src/engine/journal/committer.ts",
+    from: "if (this.#isClosing && segment.isAhead) segment.cutOff();",
+    to: "if (this.#isClosing && segment.isAhead) void segment;",
+    found: tests("engine/journal/recovery/torn_test.ts"),
+  },
+  {
     what: "when the disk is full, acknowledgements are dropped with the messages",
     file: "src/engine/journal/segments/group.ts",
     from: "    const dropped = this.stored;\n",
@@ -116,9 +123,9 @@ export const JOURNAL_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "what a write has left before the disk was full stays there",
-    file: "src/engine/journal/committer.ts",
-    from: "    file.truncate(size);\n",
-    to: "    void size;\n",
+    file: "src/engine/journal/segments/segment_file.ts",
+    from: "    this.#file.truncate(this.size);\n",
+    to: "",
     found: tests(
       "engine/journal/committer_test.ts",
       "engine/journal/committer_faults_test.ts",

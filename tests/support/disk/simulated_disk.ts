@@ -24,6 +24,9 @@ import { type Content, Inode } from "./simulated_file.ts";
 /** For how many turns of the queue of microtasks a flush takes at most. */
 const FLUSH_TURNS_MAX = 4;
 
+/** So many zeros ahead are enough for the small groups of tests. */
+export const AHEAD_BYTES: number = 32 * 1024;
+
 /**
  * How a call fails; a write that is `"short"` does not fail but takes only some of the bytes. Only
  * files that are created need a descriptor: other calls do not fail with `"EMFILE"`.
@@ -37,6 +40,8 @@ export interface SimulatedDiskOptions {
   /** How many bytes fit on it; by default there is no end. */
   readonly capacity?: number | undefined;
   /** How likely a flush of a file only pretends to be one, and whether all of the directory do. */
+  /** How many zeros its files want ahead; by default none. */
+  readonly aheadBytes?: number | undefined;
   readonly lying?: { readonly skipFileSync?: number; readonly skipDirectorySync?: boolean };
 }
 
@@ -51,6 +56,7 @@ export class SimulatedDisk implements Disk {
   loss: string | undefined;
   /** How many calls there were of those that {@linkcode SimulatedDisk.failAt} counts. */
   calls = 0;
+  readonly #aheadBytes: number | undefined;
   readonly #lying: NonNullable<SimulatedDiskOptions["lying"]>;
   readonly #random: Random;
   readonly #faults = new Map<number, DiskFault>();
@@ -63,7 +69,8 @@ export class SimulatedDisk implements Disk {
   /** The last flush that began of each file, and of the directory. */
   #flushes = new WeakMap<Inode | SimulatedDisk, Promise<void>>();
 
-  constructor({ seed, capacity, lying = {} }: SimulatedDiskOptions) {
+  constructor({ seed, capacity, aheadBytes, lying = {} }: SimulatedDiskOptions) {
+    this.#aheadBytes = aheadBytes;
     this.capacity = capacity;
     this.#lying = lying;
     this.#random = new Random(seed);
@@ -201,7 +208,12 @@ export class SimulatedDisk implements Disk {
 
   /** Copies all but files that are open, faults that are planned, and the count of calls. */
   clone(seed: number): SimulatedDisk {
-    const copy = new SimulatedDisk({ seed, capacity: this.capacity, lying: this.#lying });
+    const copy = new SimulatedDisk({
+      seed,
+      capacity: this.capacity,
+      aheadBytes: this.#aheadBytes,
+      lying: this.#lying,
+    });
     const copies = new Map<Inode, Inode>();
     const copyOf = (one: Inode) => copies.getOrInsertComputed(one, () => one.clone());
     for (const [name, inode] of this.#names) copy.#names.set(name, copyOf(inode));
@@ -219,6 +231,7 @@ export class SimulatedDisk implements Disk {
       return call(...args);
     };
     return {
+      ...this.#aheadBytes !== undefined && { aheadBytes: this.#aheadBytes },
       measure: alive(() => inode.current.size),
       read: alive((buffer, position) => inode.current.read(buffer, position)),
       readLater: async (buffer, position) => {

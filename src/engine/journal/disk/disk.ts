@@ -58,6 +58,8 @@ export interface DiskEntry {
 }
 
 export interface DiskFile {
+  /** How many zeros should be behind the last bytes, if a flush that changes no size is quicker. */
+  readonly aheadBytes?: number;
   /** How many bytes it has now. */
   measure(): number;
   /** Reads from a position on until the buffer is full or the file ends; returns how many bytes. */

@@ -54,7 +54,7 @@ export async function recover(options: RecoveryOptions): Promise<OpenSegment> {
   const size = found.at(-1)!.size;
   last.size = tail.proven;
   // A segment with nothing behind its checkpoint, not even something torn, gives up its place.
-  const isBare = size <= last.headBytes && last.liveCount === 0;
+  const isBare = tail.used <= last.headBytes && last.liveCount === 0;
   const open = await begin(options, isBare ? last.base : last.end, (segment) => {
     const faults = copyTail(last, segment, { head: heads.at(-1)!, tail });
     checkFaults(options.disk, last, faults);
@@ -206,7 +206,7 @@ function cutTail(
   { tail, size }: { readonly tail: Tail; readonly size: number },
 ): void {
   if (size <= tail.proven) return;
-  const torn = size - tail.end;
+  const torn = tail.used - tail.end;
   try {
     if (torn > 0) {
       removeOldTorn(disk);

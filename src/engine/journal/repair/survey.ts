@@ -157,7 +157,7 @@ class Surveyor {
     const { hasEnd } = this.#content;
     const closedAt = hasEnd ? readClosedMark(this.#disk, head.journalId) : undefined;
     const tail = findTail({ file, head, size: segment.size, closedAt });
-    this.#tornBytes = segment.size - tail.end;
+    this.#tornBytes = tail.used - tail.end;
     const isShort = tail.faults.some(({ offset }) => offset >= segment.size);
     if (!isShort) return tail.end;
     const end = (closedAt ?? head.base) - head.base;

@@ -1,5 +1,11 @@
 import type { Segment } from "../../../broker/backlog/pager.ts";
-import { type DiskFile, writeAll } from "../disk/disk.ts";
+import { type DiskFile, DiskFullError, writeAll } from "../disk/disk.ts";
+
+/** A group is small if so many of it fit into the zeros ahead: to write those takes longer, once for so many. */
+const SMALL_PER_AHEAD = 128;
+
+/** So many small groups in a row are worth zeros: those ahead of large ones would be written for nothing. */
+const SMALL_COUNT_MIN = 4;
 
 const NAME_RULE = /^[0-9a-f]{16}\.journal$/;
 
@@ -42,6 +48,9 @@ export class SegmentFile implements Segment {
   /** Whether some of it cannot be read: then it must not be removed. */
   isDamaged = false;
   #file: DiskFile;
+  /** Where the zeros ahead end; infinite if there are to be none any more. */
+  #aheadEnd = 0;
+  #smallCount = 0;
 
   constructor(base: number, file: DiskFile, size: number) {
     this.base = base;
@@ -112,6 +121,35 @@ export class SegmentFile implements Segment {
   replaceFile(file: DiskFile): void {
     this.#file.close();
     this.#file = file;
+  }
+
+  /**
+   * Puts zeros ahead of a group that is about to be written, unless there are some, or groups are too large to
+   * gain from them.
+   */
+  prepare(bytes: number): void {
+    const { aheadBytes = 0 } = this.#file;
+    this.#smallCount = bytes * SMALL_PER_AHEAD > aheadBytes ? 0 : this.#smallCount + 1;
+    const end = this.size + bytes;
+    if (this.#smallCount < SMALL_COUNT_MIN || end <= this.#aheadEnd) return;
+    try {
+      writeAll(this.#file, new Uint8Array(aheadBytes), end);
+      this.#aheadEnd = end + aheadBytes;
+    } catch (error) {
+      if (!(error instanceof DiskFullError)) throw error;
+      this.cutOff();
+    }
+  }
+
+  /** Cuts off what is behind its end; from now on there are no zeros ahead. */
+  cutOff(): void {
+    this.#file.truncate(this.size);
+    this.#aheadEnd = Infinity;
+  }
+
+  /** Whether there are zeros behind its end, or were. */
+  get isAhead(): boolean {
+    return this.#aheadEnd > this.size && this.#aheadEnd < Infinity;
   }
 
   /** Writes all bytes at its end; returns their offset. */

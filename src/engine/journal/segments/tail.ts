@@ -3,11 +3,19 @@ import type { DiskFile } from "../disk/disk.ts";
 import { GROUP_HEAD_BYTES, SEGMENT_HEAD_BYTES, type SegmentHead } from "./format.ts";
 import { type Fault, scanSegment } from "./scan.ts";
 
+/** Zeros up to the end of a page may be of a torn write: it may end with some. */
+const PAGE_BYTES = 4096;
+
+/** So many bytes are looked at together. */
+const CHUNK_BYTES = 256 * 1024;
+
 export interface Tail {
   /** The offset up to which everything was certainly flushed. */
   readonly proven: number;
   /** The offset up to which everything counts: the end of the last group before any torn write. */
   readonly end: number;
+  /** The offset behind which there are only pages of zeros, which were written ahead. */
+  readonly used: number;
   /** The faults before the proven offset. */
   readonly faults: readonly Fault[];
 }
@@ -73,9 +81,24 @@ export function findTail(
   // A group with a fault is faulty as a whole.
   const starts = groups.filter(({ isIntact }) => !isIntact).map(({ offset }) => offset);
   const torn = [...starts, ...faults.map(({ offset }) => offset)].filter((at) => at >= proven);
+  const end = Math.min(size, ...torn);
   return {
     proven: Math.min(proven, size),
-    end: Math.min(size, ...torn),
+    end,
+    used: findUsed(file, end, size),
     faults: faults.filter(({ offset }) => offset < proven),
   };
+}
+
+/** The end of the last page with anything but zeros, but not before `end`. */
+function findUsed(file: DiskFile, end: number, size: number): number {
+  const chunk = new Uint8Array(Math.min(CHUNK_BYTES, size - end));
+  for (let to = size; to > end;) {
+    const from = Math.max(end, to - chunk.length);
+    const count = file.read(chunk.subarray(0, to - from), from);
+    const last = chunk.subarray(0, count).findLastIndex((byte) => byte !== 0);
+    if (last >= 0) return Math.min(size, Math.ceil((from + last + 1) / PAGE_BYTES) * PAGE_BYTES);
+    to = from;
+  }
+  return end;
 }

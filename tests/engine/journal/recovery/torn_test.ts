@@ -4,10 +4,10 @@
  * @module
  */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";
 import { openJournal } from "../../../support/disk/journals.ts";
-import { SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
+import { AHEAD_BYTES, SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
 
 /** Puts bytes behind the last segment that are no group: the beginning of a write. */
 function tear(disk: SimulatedDisk): void {
@@ -30,6 +30,28 @@ Deno.test("recovery keeps what sixteen crashes have torn, the newest ones", asyn
   const times = disk.list().flatMap(({ name }) => /\.torn-(\d+)$/.exec(name)?.[1] ?? []);
   const expected = Array.from({ length: 16 }, (_, index) => String(5 + index));
   assertEquals(times.sort((one, other) => Number(one) - Number(other)), expected);
+});
+
+Deno.test("zeros that were written ahead are not kept aside, and not there after an orderly stop", async () => {
+  const disk = new SimulatedDisk({ seed: 1, aheadBytes: AHEAD_BYTES });
+  const warnings: string[] = [];
+  const report = (_: string, message: string) => void warnings.push(message);
+  const names = ["a", "b", "c", "d", "e", "f"];
+  const sizeOf = () => disk.list().filter(({ name }) => name.endsWith(".journal")).at(-1)!.size;
+  const engine = await openJournal(disk);
+  for (const name of names) await engine.createStream(name);
+  assert(sizeOf() > AHEAD_BYTES, "there are zeros ahead");
+  disk.processKill();
+  const second = await openJournal(disk, { report });
+  assertEquals((await second.getStreams()).length, names.length);
+  for (const name of names) await second.deleteStream(name);
+  assert(sizeOf() > AHEAD_BYTES, "there are zeros ahead again");
+  await second.close();
+  assert(sizeOf() < AHEAD_BYTES, "they are cut off");
+  disk.processKill();
+  await openJournal(disk, { report });
+  assertEquals(warnings.filter((warning) => warning.includes("torn")), []);
+  assertEquals(disk.list().filter(({ name }) => name.includes(".torn-")), []);
 });
 
 Deno.test("a journal whose segments are all gone although it was closed is not taken for a new one", async () => {

@@ -136,6 +136,19 @@ Deno.test("tail: zeros and garbage behind the end are torn", () => {
   }
 });
 
+Deno.test("tail: zeros behind the end are not in use, whatever is torn before them", () => {
+  const longer = new Uint8Array(bytes.length + 600_000);
+  longer.set(bytes);
+  assertEquals(tailOf(longer).used, bytes.length);
+  for (const torn of [0, 1, 70_000, 599_999]) {
+    const other = longer.slice();
+    other[bytes.length + torn] = 1;
+    const page = Math.ceil((bytes.length + torn + 1) / 4096) * 4096;
+    assertEquals(tailOf(other).used, Math.min(page, other.length));
+  }
+  assertEquals(tailOf(bytes).used, bytes.length);
+});
+
 Deno.test("tail: a journal that was closed ends where it ended then, and not a byte before", () => {
   const { length } = bytes;
   assertEquals(tell(tailOf(bytes, length)), { proven: length, end: length, faults: [] });

@@ -15,7 +15,11 @@ import { turn } from "../../../support/broker/broker.ts";
 import { chooseLength, chooseOffset } from "../../../support/length.ts";
 import { type JournalState, readState } from "../../../support/disk/journal_state.ts";
 import { openJournal } from "../../../support/disk/journals.ts";
-import { type DiskFault, SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
+import {
+  AHEAD_BYTES,
+  type DiskFault,
+  SimulatedDisk,
+} from "../../../support/disk/simulated_disk.ts";
 import { EngineUse } from "../../engine_use.ts";
 import { BrokenPromise, Promises, tellStory, type Told } from "./fault_story.ts";
 
@@ -66,7 +70,8 @@ interface Plan {
 
 /** Tells the story with some calls failing; returns whether any of them did. */
 async function tell({ fault, call, count, end }: Plan): Promise<boolean> {
-  const disk = new SimulatedDisk({ seed: call });
+  const aheadBytes = end === "powerCut" ? AHEAD_BYTES : undefined;
+  const disk = new SimulatedDisk({ seed: call, aheadBytes });
   const promises = new Promises();
   for (let index = 0; index < count; index++) disk.failAt(call + index, fault);
   const told = await tellStory(new StrictDisk(disk), promises, () => disk[end]());

@@ -26,7 +26,11 @@ import {
   RecordingPublisherSink,
 } from "../../../support/broker/recording_sinks.ts";
 import { restoreOn, takeBackup } from "../backup/restored_disk.ts";
-import { SimulatedDisk, type SimulatedDiskOptions } from "../../../support/disk/simulated_disk.ts";
+import {
+  AHEAD_BYTES,
+  SimulatedDisk,
+  type SimulatedDiskOptions,
+} from "../../../support/disk/simulated_disk.ts";
 import { bindOf, type TestBind } from "../../../support/broker/test_broker.ts";
 import { countNothing, type WorldCounts } from "./world_counts.ts";
 import { type ModelBatch, WorldModel } from "./world_model.ts";
@@ -86,7 +90,9 @@ export class SimulatedWorld {
     const random = new Random(seed);
     this.#random = random;
     this.#backupRandom = new Random(seed + 1);
-    this.#disk = new SimulatedDisk({ seed: random.below(2 ** 31), ...lying && { lying } });
+    const ahead = seed % 2 === 0 ? { aheadBytes: AHEAD_BYTES } : {};
+    const more = { ...ahead, ...lying && { lying } };
+    this.#disk = new SimulatedDisk({ seed: random.below(2 ** 31), ...more });
     this.#hasPowerCuts = random.chance(0.9);
     this.#options = {
       level: this.#hasPowerCuts ? "always" : random.pick(["always", "interval", "never"]),

@@ -8,7 +8,7 @@
 import { setImmediate } from "node:timers";
 import { openJournal, type TestJournalOptions } from "../../../support/disk/journals.ts";
 import { LeasedDisk } from "../../../support/disk/leased_disk.ts";
-import { SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
+import { AHEAD_BYTES, SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
 import { Random } from "../../../support/random.ts";
 import { WorkClients } from "../../../support/working/work_clients.ts";
 import { WorkLedger } from "../../../support/working/promises/work_ledger.ts";
@@ -80,7 +80,10 @@ export class WorkWorld {
   constructor({ seed, tell }: WorkWorldOptions) {
     const random = new Random(seed);
     this.#random = random;
-    this.#disk = new SimulatedDisk({ seed: random.below(2 ** 31) });
+    this.#disk = new SimulatedDisk({
+      seed: random.below(2 ** 31),
+      aheadBytes: seed % 2 === 0 ? AHEAD_BYTES : undefined,
+    });
     this.#options = {
       level: "always",
       segmentBytes: random.pick([700, 2048, 8192, 64 * 1024]),

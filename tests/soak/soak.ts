@@ -18,7 +18,7 @@ import { ToldLoad } from "./load/told_load.ts";
 import { describeError, letVisit } from "./load/visitors.ts";
 import { Town } from "./town.ts";
 import { HEAP, takeFigures } from "./watch/figures.ts";
-import { Flatness, LOOKS_MIN } from "./watch/flatness.ts";
+import { Flatness, KEPT_BY_CLIENTS, LOOKS_AGAIN, LOOKS_MIN } from "./watch/flatness.ts";
 import { RESIDENT, takeProcessFigures } from "./watch/process_figures.ts";
 
 /** What to do. */
@@ -74,9 +74,10 @@ export async function soak(plan: SoakPlan): Promise<SoakResult> {
   try {
     await run.open();
     const end = performance.now() + plan.ms;
-    while (performance.now() < end || run.rounds < LOOKS_MIN) {
-      if (plan.signal?.aborted) break;
-      await run.round();
+    const isStopped = () => plan.signal?.aborted === true;
+    while (!isStopped() && (performance.now() < end || run.rounds < LOOKS_MIN)) await run.round();
+    if (!isStopped() && run.doubt()) {
+      for (let left = LOOKS_AGAIN; left > 0 && !isStopped(); left--) await run.round();
     }
     await run.close();
   } catch (error) {
@@ -122,8 +123,10 @@ class Soak {
     this.#town = town;
     this.#tlsHello = tlsHello;
     this.#random = new Random(plan.seed ^ 0x5eed);
-    const names = [...town.places.map(({ name }) => name), "clients"];
-    this.#flatness = new Map(names.map((name) => [name, new Flatness()]));
+    this.#flatness = new Map([
+      ...town.places.map(({ name }) => [name, new Flatness()] as const),
+      ["clients", new Flatness(KEPT_BY_CLIENTS)],
+    ]);
   }
 
   get rounds(): number {
@@ -156,6 +159,18 @@ class Soak {
     const own = { ...await takeFigures(roots), ...takeProcessFigures(Deno.pid) };
     this.#flatness.get("clients")!.add(own);
     this.#tell();
+  }
+
+  /** Begins to look again at what seems to have grown in few looks; returns whether there is anything. */
+  doubt(): boolean {
+    let isDoubtful = false;
+    for (const [name, flatness] of this.#flatness) {
+      const growths = flatness.findGrowth();
+      if (!flatness.doubt()) continue;
+      isDoubtful = true;
+      for (const growth of growths) this.#plan.tell(`once more: ${name}: ${growth}`);
+    }
+    return isDoubtful;
   }
 
   /** Tells what it has all come to. */

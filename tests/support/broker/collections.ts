@@ -34,6 +34,9 @@ interface Properties {
 const FOREIGN =
   /^(?:Promise|Weak.*|.*Error|RegExp|Date|.*Array|ArrayBuffer|DataView|Timeout|Immediate|TimersList)$/;
 
+/** Collections of many kinds are made with these: what they hold goes by the name of the field that they are in. */
+const NAMELESS: ReadonlySet<string> = new Set(["TextMap", "AgedMap"]);
+
 const ROOT = "__root of a walk";
 const SEEN = "__seen by a walk";
 
@@ -104,8 +107,7 @@ class Walk {
     ) as Properties;
     for (const property of [...result, ...privateProperties]) {
       const isItem = size !== undefined || /^(?:\d+|key|value)$/.test(property.name);
-      // A map of texts goes by the name of the field that it is in.
-      const field = className === "TextMap" ? name : `${className}.${property.name}`;
+      const field = NAMELESS.has(className) ? name : `${className}.${property.name}`;
       this.#add(property.value, isItem ? `${name}[]` : field);
     }
     // What is in a map or a set; the list of it that the inspector makes is none of theirs.

@@ -231,7 +231,7 @@ export class Broker {
 
   async redrive(name: string, ids: readonly number[]): Promise<RedriveCount> {
     const { share } = this.#requireServed(name);
-    return await this.#deadLetters.redrive(share, ids, this.context.now());
+    return await this.#deadLetters.redrive(share, ids);
   }
 
   async dropMessages(name: string, ids: readonly number[]): Promise<DropCount> {

@@ -1,35 +1,42 @@
-import {
-  BrokerError,
-  type DeadLetter,
-  type DeadLetterCause,
-  type MessageBatch,
-} from "../../../protocol.ts";
+import { BrokerError, type DeadLetterCause, type MessageBatch } from "../../../protocol.ts";
 import { joinBytes } from "../../protocol/bytes.ts";
 import { findEntries } from "../../protocol/messages/batch.ts";
-import { keepRedrives, type Redrives } from "../../protocol/messages/dead_letter.ts";
-import { readEntryFlags } from "../../protocol/messages/entry.ts";
-import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
+import { keepRedrives } from "../../protocol/messages/dead_letter.ts";
+import { readProperties } from "../../protocol/messages/properties.ts";
 import { copyWithStory } from "../../protocol/messages/story.ts";
 import { deadNameOf, DELIVERIES_MAX } from "../../protocol/messages/stream_options.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { RedriveCount } from "../engine.ts";
-import { addFailure, type Failure } from "../share/failure.ts";
-import { countIds, divideRanges, type IdRange, joinRanges } from "../collections/id_ranges.ts";
+import { addFailure } from "../share/failure.ts";
+import {
+  byFirstId,
+  countIds,
+  divideRanges,
+  findRange,
+  type IdRange,
+  joinRanges,
+} from "../collections/id_ranges.ts";
 import { LogBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_runs.ts";
+import { Pace } from "../pacing/pace.ts";
 import { STREAMS_MAX } from "../state/router.ts";
 import type { Removal } from "./removal.ts";
 import { groupByFailure } from "../share/pending_ranges.ts";
 import type { Share, UnheldRun } from "../share/share.ts";
+import type { Store } from "../store/store.ts";
 import type { Stream } from "../stream/stream.ts";
+import { readRedrives, tellStory } from "../stream/story.ts";
 import { findFull } from "../stream/stream_limits.ts";
 
 /** The most bytes that one event moves to another stream, unless a single message is larger. */
 const TRANSFER_BYTES_MAX = 128 * 1024;
 
-/** How many dead letters one turn sends back: some milliseconds of work. */
-const REDRIVEN_MAX = 512;
+/** How many messages are moved at a time until they are stored: one flush of the disk may store all of them. */
+const MOVED_MAX = 512;
+
+/** How many of them make an event, at most. */
+const PIECE_MAX = 128;
 
 /** The pause before messages that could not be stored are tried again, in milliseconds. */
 const RETRY_MS = 1000;
@@ -41,6 +48,13 @@ interface Burial {
   readonly now: number;
   /** What is written of them if there was no room before: they are given up. */
   readonly stuck?: ReadyRun;
+}
+
+/** A dead letter that goes back to its stream, if that is still there. */
+interface Letter {
+  readonly id: number;
+  readonly entry: Uint8Array;
+  readonly target: Stream | undefined;
 }
 
 interface RedriveOutcome {
@@ -59,11 +73,18 @@ export class DeadLetters {
   readonly #removal: Removal;
   /** Messages for which there was no room among the dead letters. */
   #stuck: Burial[] = [];
+  /** How many messages are about to be stored in another stream. */
+  #movedCount = 0;
   readonly #alarm = new Alarm((now) => this.#retry(now));
 
   constructor(parts: RuleContext, removal: Removal) {
     this.#parts = parts;
     this.#removal = removal;
+  }
+
+  /** Whether so many messages are about to be stored elsewhere that others should wait for that. */
+  get isBusy(): boolean {
+    return this.#movedCount >= MOVED_MAX;
   }
 
   /**
@@ -91,26 +112,21 @@ export class DeadLetters {
   }
 
   /**
-   * Sends dead letters back to their streams, some hundred in a turn, until there is no room; rejects if not even
+   * Sends dead letters back to their streams, as many in a turn as there is time for, until there is no room; rejects if not even
    * one has room.
    */
-  async redrive(
-    share: Share,
-    ids: readonly number[],
-    now: number,
-  ): Promise<RedriveCount> {
+  async redrive(share: Share, ids: readonly number[]): Promise<RedriveCount> {
     const wanted = joinRanges(ids.map((firstId) => ({ firstId, count: 1 })));
     const sent: RedriveOutcome = { count: 0, error: undefined };
-    const { state: { router } } = this.#parts;
-    let at = now;
-    for (const [index, part] of divideRanges(wanted, REDRIVEN_MAX).entries()) {
-      if (sent.error !== undefined) break;
-      if (index > 0) {
-        await this.#parts.nextTurn();
-        at = this.#parts.now();
-        if (router.getNumbered(share.store.number) !== share.store) break;
+    const pace = new Pace(this.#parts.now, PIECE_MAX);
+    for (const part of divideRanges(wanted, PIECE_MAX)) {
+      if (pace.isOver() || this.isBusy) {
+        if (!await this.#hasNextTurn(share.store)) break;
+        pace.begin();
       }
-      for (const run of share.takeUnheld(part)) this.#redriveRun(share, run, at, sent);
+      if (sent.error !== undefined) break;
+      const runs = share.takeUnheld(part).sort(byFirstId);
+      for (const range of joinRanges(runs)) this.#redriveRange(share, runs, range, sent);
       this.#parts.dispatcher.noteReady(share);
     }
     await this.#parts.whenDurable();
@@ -119,37 +135,81 @@ export class DeadLetters {
     return { count, skipped: countIds(wanted) - count };
   }
 
-  #redriveRun(share: Share, run: UnheldRun, now: number, sent: RedriveOutcome): void {
-    const later = (rest: IdRange) => this.#putBack(share, run, rest);
-    for (const { batch, firstId } of this.#readPieces(share, run, later)) {
+  /** Waits for a turn in which messages may be moved; returns whether their stream is still there. */
+  async #hasNextTurn({ number }: Store): Promise<boolean> {
+    const store = this.#parts.state.router.getNumbered(number);
+    do await this.#parts.nextTurn(); while (this.isBusy);
+    return this.#parts.state.router.getNumbered(number) === store;
+  }
+
+  /** Sends dead letters back, which were in some runs. */
+  #redriveRange(
+    share: Share,
+    runs: readonly UnheldRun[],
+    range: IdRange,
+    sent: RedriveOutcome,
+  ): void {
+    const putBack = (rest: IdRange) => this.#putBack(share, runs, rest);
+    const send = (letters: readonly Letter[]) => this.#send(share, letters, sent, putBack);
+    for (const { batch, firstId } of this.#readPieces(share, range, putBack)) {
+      let letters: Letter[] = [];
       findEntries(batch).forEach((offset, index) => {
-        const id = firstId + index;
         const { deadLetter } = readProperties(batch.buffer, offset);
         const target = deadLetter && this.#parts.state.router.getStream(deadLetter.stream);
         const left = deadLetter && keepRedrives(deadLetter);
         const entry = copyWithStory(batch.buffer, offset, left);
-        const copy = { count: 1, buffer: entry, start: 0, end: entry.length };
-        if (target !== undefined) sent.error ??= this.#findObstacle(target, copy, now);
-        if (target === undefined || sent.error !== undefined) {
-          return this.#putBack(share, run, { firstId: id, count: 1 });
+        if (letters.length > 0 && letters[0]!.target !== target) {
+          send(letters);
+          letters = [];
         }
-        sent.count++;
-        this.#transfer(share, { target, fromId: id, batch: copy, now }, (error) => {
-          sent.count--;
-          sent.error ??= error;
-          this.#putBack(share, run, { firstId: id, count: 1 });
-        });
+        letters.push({ id: firstId + index, entry, target });
       });
+      send(letters);
     }
   }
 
-  #putBack(share: Share, run: UnheldRun, range: IdRange): void {
-    const { attempts, dueAt, priority, isDated } = run;
-    // The lane may have been forgotten meanwhile.
-    const lane = share.findLane(range.firstId);
-    share.delay({ ...range, attempts, priority, lane, isDated }, dueAt);
-    if (dueAt > 0) this.#parts.clock.hasten(share.store.alarm, dueAt);
-    else this.#parts.dispatcher.noteReady(share);
+  /** Sends consecutive dead letters of one stream back together, or one by one where there is no room for all. */
+  #send(
+    share: Share,
+    letters: readonly Letter[],
+    sent: RedriveOutcome,
+    putBack: (range: IdRange) => void,
+  ): void {
+    const { id: fromId, target } = letters[0]!;
+    const count = letters.length;
+    const range = { firstId: fromId, count };
+    if (target === undefined || sent.error !== undefined) return putBack(range);
+    const batch = joinEntries(letters.map(({ entry }) => entry));
+    const now = this.#parts.now();
+    const error = this.#findObstacle(target, batch, now);
+    if (error !== undefined && count > 1) {
+      for (const letter of letters) this.#send(share, [letter], sent, putBack);
+      return;
+    }
+    sent.error = error;
+    if (error !== undefined) return putBack(range);
+    sent.count += count;
+    this.#transfer(share, { target, fromId, batch, now }, (error) => {
+      sent.count -= count;
+      sent.error ??= error;
+      putBack(range);
+    });
+  }
+
+  /** Puts messages back that were in some runs, which are in order. */
+  #putBack(
+    share: Share,
+    runs: readonly UnheldRun[],
+    { firstId: fromId, count: all }: IdRange,
+  ): void {
+    for (let firstId = fromId; firstId < fromId + all; firstId++) {
+      const { attempts, dueAt, priority, isDated } = findRange(runs, firstId)!;
+      // The lane may have been forgotten meanwhile.
+      const lane = share.findLane(firstId);
+      share.delay({ firstId, count: 1, attempts, priority, lane, isDated }, dueAt);
+      if (dueAt > 0) this.#parts.clock.hasten(share.store.alarm, dueAt);
+      else this.#parts.dispatcher.noteReady(share);
+    }
   }
 
   #findObstacle(target: Stream, batch: MessageBatch, now: number): BrokerError | undefined {
@@ -215,10 +275,12 @@ export class DeadLetters {
     const firstId = target.intake.reserve(count, bytes);
     const leaving = { firstId: fromId, count };
     notes.leaving.add(leaving);
+    this.#movedCount += count;
     const storedAt = Math.floor(now);
     const end = () => {
       target.intake.conclude(count, bytes);
       notes.leaving.delete(leaving);
+      this.#movedCount -= count;
     };
     this.#parts.log.store({
       type: "transferred",
@@ -327,36 +389,4 @@ export class DeadLetters {
 function joinEntries(entries: readonly Uint8Array[]): MessageBatch {
   const buffer = joinBytes(entries);
   return { count: entries.length, buffer, start: 0, end: buffer.length };
-}
-
-/** How often a message was sent back before; only those that were have a story outside of dead letters. */
-function readRedrives({ buffer }: MessageBatch, offset: number): Redrives | undefined {
-  if ((readEntryFlags(buffer, offset) & PropertyFlag.story) === 0) return undefined;
-  return readProperties(buffer, offset).redrives;
-}
-
-function tellStory(
-  { store: { calendar, name }, notes }: Share,
-  { id, attempts, cause, now, redrives }: {
-    readonly id: number;
-    readonly attempts: number;
-    readonly cause: DeadLetterCause;
-    readonly now: number;
-    readonly redrives: Redrives | undefined;
-  },
-): DeadLetter {
-  const at = Math.floor(now);
-  const failure: Failure | undefined = notes.failures.get(id);
-  const { firstAt = at, reasons = [], follower = "" } = failure ?? {};
-  return {
-    stream: name,
-    id,
-    attempts,
-    cause,
-    firstAt: calendar.dateOf(firstAt),
-    lastAt: calendar.dateOf(at),
-    reasons,
-    ...follower !== "" && { follower },
-    ...redrives && { redrives },
-  };
 }

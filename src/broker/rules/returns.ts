@@ -8,10 +8,12 @@ import {
   POSTPONEMENTS_MAX,
 } from "../share/failure.ts";
 import type { FollowerState } from "../share/follower_state.ts";
-import type { IdRange } from "../collections/id_ranges.ts";
+import { type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { takeLater } from "../share/later_deliveries.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 import { findTags, groupByFailure, joinTags, splitByLane } from "../share/pending_ranges.ts";
+import { Pace } from "../pacing/pace.ts";
+import type { ReadyRun } from "../ready/ready_run.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
 
@@ -32,8 +34,7 @@ interface PostponedRun extends FailedRun {
   readonly holdsLane?: boolean | undefined;
 }
 
-/** How many expired messages one turn drops, or carries to the dead letters: some milliseconds of work. */
-const DROPPED_MAX = 2048;
+/** How many expired messages are carried to the dead letters at a time: they are read and copied. */
 const BURIED_MAX = 128;
 
 /** How messages come back: with an attempt used up, without one, or without one and by their own wish. */
@@ -186,9 +187,14 @@ export class Returns {
    * is time for in a turn. Messages that handlers have are noted as overdue, and do not come back.
    */
   expire(share: Share, now: number): void {
-    const { isDead, options } = share.store;
-    const countMax = options.deadLetterExpired && !isDead ? BURIED_MAX : DROPPED_MAX;
-    this.#expire(share, share.store.takeExpired(now, countMax), now);
+    const { isDead, options, expiries } = share.store;
+    const isKept = options.deadLetterExpired && !isDead;
+    const pace = new Pace(this.#parts.now, isKept ? BURIED_MAX : undefined);
+    while (expiries.nextAt <= now) {
+      if (isKept && this.#deadLetters.isBusy) return;
+      this.#expire(share, share.store.takeExpired(now, pace.size), now);
+      if (pace.isOver()) return;
+    }
   }
 
   /** Takes out those of some messages that have expired, however many others have. */
@@ -199,7 +205,7 @@ export class Returns {
   #expire(share: Share, expired: readonly IdRange[], now: number): void {
     if (expired.length === 0) return;
     const { unheld, held } = share.takeOverdue(expired);
-    for (const run of unheld) this.#deadLetters.bury(share, run, "expired", now);
+    for (const run of joinAlike(unheld)) this.#deadLetters.bury(share, run, "expired", now);
     if (held.length === 0) return;
     for (const { follower } of share.attachments) this.#takeOverdue(follower, share, held, now);
   }
@@ -294,6 +300,14 @@ export class Returns {
       }
     }
   }
+}
+
+/** Joins messages that were delivered as often, whatever their priorities and lanes. */
+function joinAlike(runs: readonly ReadyRun[]): ReadyRun[] {
+  const byAttempts = Map.groupBy(runs, ({ attempts }) => attempts);
+  return [...byAttempts].flatMap(([attempts, alike]) =>
+    joinRanges(alike).map((range) => ({ ...range, attempts }))
+  );
 }
 
 /** Divides deliveries by what becomes of them if breakers of lanes are open. */

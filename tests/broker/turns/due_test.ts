@@ -10,9 +10,12 @@ import { publishMany } from "./many_at_once.ts";
 
 const MANY = 20_000;
 
+/** How long a piece of the work takes, in milliseconds. */
+const PIECE_MS = 0.9;
+
 /** The most messages that one turn makes ready or drops, and that it carries to the dead letters. */
 const TURN_COUNT_MAX = 4096;
-const BURIED_MAX = 128;
+const BURIED_MAX = 768;
 
 /** More turns than anything here takes. */
 const TURNS_MAX = 300;
@@ -20,6 +23,7 @@ const TURNS_MAX = 300;
 /** Lets a long time pass, and then has turns until a number does not change any more; returns its steps. */
 function listSteps(test: TestBroker, read: () => number): number[] {
   test.now += 10_000;
+  test.readMs = PIECE_MS;
   const steps: number[] = [];
   let before = read();
   for (let turn = 0; turn < TURNS_MAX; turn++) {
@@ -52,6 +56,7 @@ for (const wishes of [{}, { lane: "ann" }, { key: "one" }]) {
     publishMany(test, 1, () => ({ ...wishes, priority: 0 }), "other");
     const follower = test.follower("orders", { messages: 0 });
     test.now += 10_000;
+    test.readMs = PIECE_MS;
     follower.setCredit(100);
     test.dispatch();
     const steps = listSteps(test, () => test.getStream("orders").ready);

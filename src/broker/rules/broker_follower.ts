@@ -12,6 +12,9 @@ import type { Attachments } from "./attachments.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { RuleContext } from "./rule_context.ts";
 
+/** The steps for a message that comes back since its follower ends: it may have a key, and a priority of its own. */
+const GIVE_BACK_STEPS = 2;
+
 /** How a follower is opened. */
 export interface BrokerFollowerSetup {
   readonly context: RuleContext;
@@ -137,7 +140,9 @@ export class BrokerFollower implements EngineFollower {
   }
 
   close(lastTag?: number): void {
-    const { deliveries, context } = this.#setup;
+    const { deliveries, context, attachments } = this.#setup;
+    // A connection may have thousands of followers, and each of them thousands of messages.
+    attachments.steps += GIVE_BACK_STEPS * this.follower.pending.count;
     if (this.#end()) deliveries.takeAll(this.follower, lastTag, context.now());
   }
 

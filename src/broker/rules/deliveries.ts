@@ -224,16 +224,20 @@ export class Deliveries {
     this.#returns.fail(follower, run, { reason: "the follower was lost", isLoss: true, now });
   }
 
-  /** Takes back the deliveries of some streams from a follower that stays; returns how many. */
+  /** Takes back the deliveries of some streams, with tags below one, from a follower that stays; returns how many. */
   revoke(
     follower: FollowerState,
     isMeant: (share: Share) => boolean,
-    { reason, now }: { readonly reason: string; readonly now: number },
+    { reason, now, endTag = Infinity }: {
+      readonly reason: string;
+      readonly now: number;
+      readonly endTag?: number;
+    },
   ): number {
     const { pending } = follower;
     const assumed = this.#separateOldest(follower);
     if (assumed !== undefined && isMeant(assumed.share)) this.#parts.attempts.begin(assumed);
-    const taken = pending.takeOf(isMeant);
+    const taken = pending.takeOf((run) => run.firstTag < endTag && isMeant(run.share));
     if (taken.length === 0) return 0;
     for (const run of this.#giveBackHalves(follower, taken, { now })) {
       this.#returns.giveBack(follower, run, now);
@@ -337,7 +341,7 @@ export class Deliveries {
 
   /** Takes away the deliveries of a stream that is deleted. */
   takeShare(follower: FollowerState, share: Share, now: number): void {
-    const taken = follower.pending.takeOf((one) => one === share);
+    const taken = follower.pending.takeOf((run) => run.share === share);
     this.#returns.tellRevoked(follower, taken, `stream "${share.store.name}" was deleted`);
     this.#returns.noteTaken(follower, now);
   }

@@ -113,11 +113,11 @@ export class PendingList {
     return taken;
   }
 
-  /** Takes out the deliveries of some shares. */
-  takeOf(isTaken: (share: Share) => boolean): PendingRun[] {
+  /** Takes out some deliveries. */
+  takeOf(isTaken: (run: PendingRun) => boolean): PendingRun[] {
     const taken: PendingRun[] = [];
     const kept: PendingRun[] = [];
-    for (const run of this.#runs.all) (isTaken(run.share) ? taken : kept).push(run);
+    for (const run of this.#runs.all) (isTaken(run) ? taken : kept).push(run);
     this.#runs.replace(kept);
     for (const run of taken) this.#discount(run);
     return taken;

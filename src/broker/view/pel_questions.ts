@@ -1,6 +1,7 @@
 import type { Page, PendingEntry, PendingEntryList } from "../../../protocol.ts";
 import { joinLists } from "../../protocol/answers/pending_entry_list.ts";
 import type { PelView } from "../engine.ts";
+import { Pace } from "../pacing/pace.ts";
 import type { Deliveries } from "../rules/deliveries.ts";
 import type { RuleContext } from "../rules/rule_context.ts";
 import type { FollowerState } from "../share/follower_state.ts";
@@ -37,16 +38,26 @@ export class PelQuestions {
     return [...list?.entries ?? []];
   }
 
-  /** Takes back the deliveries that followers of a name hold; resolves to their number. */
+  /**
+   * Takes back the deliveries that followers of a name hold now, those of as many followers in a turn as there is
+   * time for; resolves to their number.
+   */
   async release(name: string, view?: PelView): Promise<number> {
-    const now = this.#context.now();
     const sight = new PelSight(view);
-    const followers = findFollowers(this.#followers, name, sight);
-    const details = { reason: "it was taken back by a cursor", now };
-    const counts = followers.map((follower) =>
-      this.#deliveries.revoke(follower, (share) => sight.sees(share), details)
-    );
+    const asked = findFollowers(this.#followers, name, sight)
+      .map((follower) => ({ follower, endTag: follower.pending.nextTag }));
+    const pace = new Pace(this.#context.now);
+    let count = 0;
+    for (const { follower, endTag } of asked) {
+      // It may have been closed meanwhile.
+      if (!this.#followers.has(follower)) continue;
+      const details = { reason: "it was taken back by a cursor", now: this.#context.now(), endTag };
+      count += this.#deliveries.revoke(follower, (share) => sight.sees(share), details);
+      if (!pace.isOver()) continue;
+      await this.#context.nextTurn();
+      pace.begin();
+    }
     await this.#context.whenDurable();
-    return counts.reduce((sum, count) => sum + count, 0);
+    return count;
   }
 }

@@ -123,10 +123,10 @@ Deno.test("PendingList.takeShare() takes what belongs to one stream", () => {
   list.append(run(1, 2), 2);
   list.append(run(3, 1, other), 1);
   list.append(run(4, 2), 2);
-  assertEquals(show(list.takeOf((share) => share === stream)), ["1+2@101", "4+2@104"]);
+  assertEquals(show(list.takeOf(({ share }) => share === stream)), ["1+2@101", "4+2@104"]);
   assertEquals(list.count, 1);
   assertEquals(show(list.runs), ["3+1@103"]);
-  assertEquals(list.takeOf((share) => share === stream), []);
+  assertEquals(list.takeOf(({ share }) => share === stream), []);
 });
 
 Deno.test("PendingList holds the same as a plain Map (random)", () => {
@@ -152,7 +152,7 @@ Deno.test("PendingList holds the same as a plain Map (random)", () => {
           }
         } else if (what === "takeShare") {
           const expected = [...model].filter(([, entry]) => entry.share === other);
-          assertEquals(unfold(list.takeOf((share) => share === other)), expected);
+          assertEquals(unfold(list.takeOf(({ share }) => share === other)), expected);
           for (const [tag] of expected) model.delete(tag);
         } else {
           const expected = modelRange(at, count);

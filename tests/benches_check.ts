@@ -52,7 +52,7 @@ Deno.test("the bench of the peers takes SimpleMQ through its works, and leaves n
 Deno.test("the bench of latency prints a row for each rate, beside the reference", async () => {
   const { code, stdout, stderr, left } = await runBench("tail", "--quick", "--works", "10k,memory");
   assertEquals(code, 0, stderr);
-  assert(/^\| 10,000 a second .*(\| +[\d.]+ ){12}\|$/m.test(stdout), stdout);
+  assert(/^\| 10,000 a second .*(\| +[\d.]+ ){14}\|$/m.test(stdout), stdout);
   assert(/^\| 10,000 a second, memory .*/m.test(stdout), stdout);
   assertEquals(left, []);
 });

@@ -33,6 +33,8 @@ export class LatencyLog {
   readonly #first: number;
   readonly #sentAt = new Row();
   readonly #late = new Row();
+  readonly #lateBy = new Row();
+  readonly #untilConfirmedSinceSent = new Row();
   readonly #untilConfirmed = new Row();
   readonly #untilDelivered = new Row();
 
@@ -48,7 +50,9 @@ export class LatencyLog {
    */
   sent(number: number, dueAt?: number, now: number = performance.now()): void {
     this.#sentAt.set(number - this.#first, dueAt ?? now);
-    if (dueAt !== undefined) this.#late.push(now - dueAt);
+    const lateBy = now - (dueAt ?? now);
+    this.#lateBy.set(number - this.#first, lateBy);
+    if (dueAt !== undefined) this.#late.push(lateBy);
   }
 
   /** A message was sent when it was due by another process, or about to be. */
@@ -58,7 +62,12 @@ export class LatencyLog {
 
   /** The confirm of a message is here. */
   confirmed(number: number): void {
-    this.#note(this.#untilConfirmed, number);
+    const index = number - this.#first;
+    const sentAt = this.#sentAt.get(index);
+    if (!(sentAt > 0)) return;
+    const ms = performance.now() - sentAt;
+    this.#untilConfirmed.push(ms);
+    this.#untilConfirmedSinceSent.push(ms - this.#lateBy.get(index));
   }
 
   /** A follower has a message. */
@@ -74,6 +83,11 @@ export class LatencyLog {
   /** From the call to the confirm. */
   get confirm(): Percentiles {
     return describeTimes(this.#untilConfirmed.values);
+  }
+
+  /** From when messages were really sent to the confirm. */
+  get sinceSent(): Percentiles {
+    return describeTimes(this.#untilConfirmedSinceSent.values);
   }
 
   /** From the call to the follower's loop. */

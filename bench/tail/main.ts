@@ -64,6 +64,8 @@ interface Sample {
   readonly confirm: Percentiles;
   readonly delivery?: Percentiles;
   readonly late?: Percentiles;
+  /** From when messages were really sent: without what the sender was late. */
+  readonly sinceSent?: Percentiles;
   /** Nothing needs a flush in memory. */
   readonly reference?: Percentiles;
 }
@@ -85,11 +87,12 @@ async function measureRow(broker: BrokerProcess, row: Row, seconds: number): Pro
   const host = { port, clientUrl: CLIENT, open: () => openClient(port) };
   const work = { kind: "steady", bodyBytes: BODY_BYTES, seconds, ...row } as const;
   const counts = countAll(row, seconds, WARM_UP_SECONDS);
-  const { confirmMs, deliveryMs, lateMs } = await measureApart(host, work, counts);
+  const { confirmMs, deliveryMs, lateMs, sinceSentMs } = await measureApart(host, work, counts);
   return {
     confirm: confirmMs!,
     delivery: deliveryMs!,
     late: lateMs!,
+    sinceSent: sinceSentMs!,
     ...reference && { reference },
   };
 }
@@ -176,6 +179,8 @@ function format(lines: readonly Line[]): string {
       ), 2],
     ...ratios,
     ["delivered p99", (line) => median(line, ({ delivery }) => delivery?.p99), 2],
+    ["since sent p50", (line) => median(line, ({ sinceSent }) => sinceSent?.p50), 2],
+    ["since sent p99", (line) => median(line, ({ sinceSent }) => sinceSent?.p99), 2],
     ["sent late p50", (line) => median(line, ({ late }) => late?.p50), 2],
     ["sent late p99", (line) => median(line, ({ late }) => late?.p99), 2],
   ]);

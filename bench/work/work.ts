@@ -122,8 +122,10 @@ export interface Result {
   readonly confirmMs?: Percentiles;
   /** From the call, or from when it was due, to the follower's hands. */
   readonly deliveryMs?: Percentiles;
-  /** From when a message was due to when it was sent: the grain of the sender's sleep. */
+  /** From when a message was due to when it was sent: the grain of the sender's ticks. */
   readonly lateMs?: Percentiles;
+  /** From when a message was really sent to its confirm. */
+  readonly sinceSentMs?: Percentiles;
   /** What one write and fdatasync took on the same disk, before and after the work. */
   readonly flushMs?: Percentiles;
   /** Seconds to publish the backlog, all of it confirmed. */

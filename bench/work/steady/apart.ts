@@ -36,6 +36,6 @@ export async function measureApart(
   account.takeAll(followed.takenCount, followed.takenSum);
   account.check(await client.countLeft(stream), await client.countStored?.(stream));
   await client.deleteStream(stream);
-  const { confirmMs, lateMs } = published;
-  return { count, confirmMs, deliveryMs: followed.deliveryMs, lateMs };
+  const { confirmMs, lateMs, sinceSentMs } = published;
+  return { count, confirmMs, deliveryMs: followed.deliveryMs, lateMs, sinceSentMs };
 }

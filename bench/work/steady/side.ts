@@ -43,6 +43,7 @@ export interface Published {
   readonly confirmedCount: number;
   readonly confirmMs: Percentiles;
   readonly lateMs: Percentiles;
+  readonly sinceSentMs: Percentiles;
 }
 
 /** What the follower has found. */
@@ -76,7 +77,8 @@ async function publish(open: () => ReturnType<OpenClient>, plan: SidePlan): Prom
   const shipment = { publishers, first: 1, count, bodyBytes, account, latency, ...timing };
   await watchForStall(sendOnSchedule(work, shipment), () => account.progress);
   const { confirmedCount } = account;
-  return { confirmedCount, confirmMs: latency.confirm, lateMs: latency.late };
+  const { confirm: confirmMs, late: lateMs, sinceSent: sinceSentMs } = latency;
+  return { confirmedCount, confirmMs, lateMs, sinceSentMs };
 }
 
 async function follow(open: () => ReturnType<OpenClient>, plan: SidePlan): Promise<Followed> {

@@ -78,9 +78,15 @@ export class Attachments {
     return true;
   }
 
-  removeAll(follower: FollowerState): void {
-    for (const attachment of follower.attachments.values()) this.remove(attachment);
+  /** Detaches a follower from some of its streams, `countMax` at most; returns whether these were all. */
+  removeSome(follower: FollowerState, countMax: number): boolean {
     this.#dropRest(follower);
+    let left = countMax;
+    for (const attachment of follower.attachments.values()) {
+      if (left-- === 0) return false;
+      this.remove(attachment);
+    }
+    return true;
   }
 
   /** Attaches a follower to these streams only; throws if those that are new to it are too many. */

@@ -15,6 +15,9 @@ import type { RuleContext } from "./rule_context.ts";
 /** The steps for a message that comes back since its follower ends: it may have a key, and a priority of its own. */
 const GIVE_BACK_STEPS = 2;
 
+/** From so many streams a follower that ends is detached in one turn: some milliseconds of work. */
+const DETACHED_MAX = 4096;
+
 /** How a follower is opened. */
 export interface BrokerFollowerSetup {
   readonly context: RuleContext;
@@ -151,8 +154,15 @@ export class BrokerFollower implements EngineFollower {
     const { attachments, followers, context, init } = this.#setup;
     if (!followers.delete(this.follower)) return false;
     context.state.router.removeFollower(this.follower);
-    attachments.removeAll(this.follower);
+    // Until it is detached from all streams nothing is delivered to it.
+    this.follower.setCredit(0, 0);
+    if (!attachments.removeSome(this.follower, DETACHED_MAX)) void this.#detachRest();
     init.ended?.();
     return true;
+  }
+
+  async #detachRest(): Promise<void> {
+    const { attachments, context } = this.#setup;
+    do await context.nextTurn(); while (!attachments.removeSome(this.follower, DETACHED_MAX));
   }
 }

@@ -66,3 +66,39 @@ Deno.test("a session that ends counts what its followers held, so that others ar
   second!.close(HELD_EACH);
   assertGreater(test.broker.steps - between, HELD_EACH);
 });
+
+Deno.test("a follower of very many streams leaves them in turns, and gets nothing meanwhile", async () => {
+  const test = new TestBroker("orders");
+  const streamCount = 10_000;
+  const turnMax = 4096;
+  for (let index = 1; index < streamCount; index++) test.create(`stream-${index}`);
+  const follower = test.follower(/./);
+  const follows = () => follower.follower.attachments.size;
+  assertEquals(follows(), streamCount);
+  test.publisher("orders").publish("held");
+  test.dispatch();
+  assertEquals(follower.received, ["orders:1×1"]);
+  follower.close();
+  assertEquals(test.getStream("orders").pending, 0);
+  let before = streamCount;
+  for (let turn = 0; follows() > 0; turn++) {
+    // One more where a stream is deleted.
+    assertLessOrEqual(before - follows(), turnMax + 1);
+    before = follows();
+    // The last streams are those that it leaves last.
+    test.publisher(`stream-${streamCount - 1}`, `publisher ${turn}`).publish("new");
+    test.create(`new-${turn}`);
+    test.broker.deleteStream(`stream-${streamCount - 10 - turn}`);
+    test.dispatch();
+    await Promise.resolve();
+    test.broker.tick(++test.now);
+    for (let wait = 0; wait < 3; wait++) await Promise.resolve();
+  }
+  assertEquals(follower.received.length, 1);
+  assertEquals(before < streamCount, true);
+  assertEquals(test.getStream(`stream-${streamCount - 1}`).followers, 0);
+  // There is room for another one.
+  const other = test.follower(/./);
+  test.dispatch();
+  assertGreater(other.received.length, 2);
+});

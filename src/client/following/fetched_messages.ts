@@ -40,10 +40,6 @@ class FetchedBatch {
     this.left--;
   }
 
-  hasKeys(): boolean {
-    return hasKeys(this.#batch.bytes, this.#offset, this.left);
-  }
-
   get nextHasKey(): boolean {
     return findEntryKey(this.#batch.bytes, this.#offset) > 0;
   }
@@ -143,11 +139,6 @@ export class FetchedMessages {
     return others;
   }
 
-  /** Whether one of the messages has a key. */
-  hasKeys(): boolean {
-    return this.#batches.some((batch, index) => index >= this.#head && batch.hasKeys());
-  }
-
   /** Removes all; returns the tags. */
   takeAll(): TagRange[] {
     this.#compact();
@@ -195,14 +186,4 @@ export class FetchedMessages {
     else this.#batches.splice(0, this.#head);
     this.#head = 0;
   }
-}
-
-/** Whether one of some messages has a key. */
-export function hasKeys(bytes: Uint8Array, start: number, count: number): boolean {
-  let offset = start;
-  for (let left = count; left > 0; left--) {
-    if (findEntryKey(bytes, offset) > 0) return true;
-    offset += readEntrySize(bytes, offset);
-  }
-  return false;
 }

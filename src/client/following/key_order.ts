@@ -164,7 +164,12 @@ export class KeyOrder {
     this.#stateOf(orderKey).fence = this.#requireFence();
   }
 
-  /** Messages of some keys go back that no handler has had: the same holds for all keys. */
+  /** Whether the broker may not have messages yet that no handler has had, and that go back. */
+  get isReturning(): boolean {
+    return this.#commonFence > 0;
+  }
+
+  /** Messages go back that no handler has had: the same holds for all keys. */
   holdAll(): void {
     if (this.#isActive) this.#commonFence = this.#requireFence();
   }
@@ -192,9 +197,7 @@ export class KeyOrder {
       if (last !== undefined && last.firstTag + last.count === tag) last.count++;
       else ranges.push({ firstTag: tag, count: 1 });
     }
-    const { fetched } = this.#options;
-    if (kept.length > 0 || fetched.hasKeys()) this.holdAll();
-    return [...ranges, ...fetched.takeAll()];
+    return [...ranges, ...this.#options.fetched.takeAll()];
   }
 
   #listKept(): DeliveredMessage[] {
@@ -340,7 +343,10 @@ export class KeyOrder {
   #pass(fence: number): void {
     if (fence <= this.#passed) return;
     this.#passed = fence;
-    if (this.#commonFence <= fence) this.#commonFence = 0;
+    if (this.#commonFence <= fence) {
+      this.#commonFence = 0;
+      this.#options.wake();
+    }
     for (const [key, state] of this.#keys) {
       if (state.fence <= fence) state.fence = 0;
       this.#goOn(key, state);

@@ -14,7 +14,7 @@ import { Caution } from "./caution.ts";
 import { FollowerCredit } from "./follower_credit.ts";
 import type { DeliveredMessage } from "../deliveries/delivered_message.ts";
 import type { DeliveryVerdicts } from "../deliveries/delivery_verdicts.ts";
-import { FetchedMessages, hasKeys } from "./fetched_messages.ts";
+import { FetchedMessages } from "./fetched_messages.ts";
 import { KeyOrder } from "./key_order.ts";
 import { BatchHands } from "./batch_hands.ts";
 import type { ResolvedBatchShape } from "../batching/batch_options.ts";
@@ -152,7 +152,7 @@ export class MessageHandout implements HandoutSource {
     const { firstTag, firstId, attempts, isDoubtful, isSuspect, storedAt } = fields;
     this.#fetched.lastTag = firstTag + count - 1;
     if (this.#credit.isPaused || this.#end !== undefined) {
-      if (hasKeys(batch.buffer, batch.start, count)) this.#order.holdAll();
+      if (this.#end === undefined) this.#order.holdAll();
       this.#verdicts.notes.release({ firstTag, count });
       return this.#verdicts.schedule();
     }
@@ -172,6 +172,7 @@ export class MessageHandout implements HandoutSource {
     this.#isServing = true;
     queueMicrotask(() => {
       this.#isServing = false;
+      if (this.#waiters.length > 0) this.#ask();
       this.#serveWaiters();
       if (this.#order.count > 0) this.#credit.watch();
     });
@@ -229,7 +230,7 @@ export class MessageHandout implements HandoutSource {
   takeNow<Unit>(loop: HandoutLoop<Unit>): Unit | undefined {
     const isHindered = this.#turn !== undefined || this.#end !== undefined || loop.signal?.aborted;
     if (isHindered) return undefined;
-    if (this.#credit.ask()) this.#verdicts.schedule();
+    if (this.#credit.isPaused) this.#ask();
     const { hands } = loop;
     if (!hands.hasNext()) return undefined;
     const pause = this.#caution.advise(now);
@@ -267,6 +268,14 @@ export class MessageHandout implements HandoutSource {
     this.#pauseUnlessAsked();
     // A handler that throws may be about to end the process.
     this.#uplink.writeNow();
+  }
+
+  /**
+   * Asks for messages for a loop; but not before the broker has those that went back: what it has sent meanwhile
+   * would overtake them, and goes back, too.
+   */
+  #ask(): void {
+    if (!this.#order.isReturning && this.#credit.ask()) this.#verdicts.schedule();
   }
 
   /** Gives the event loop a turn; all loops wait for it, which keeps their order. */
@@ -340,7 +349,9 @@ export class MessageHandout implements HandoutSource {
   }
 
   #releaseFetched(): void {
-    for (const range of this.#order.takeAll()) this.#verdicts.notes.release(range);
+    const ranges = this.#order.takeAll();
+    for (const range of ranges) this.#verdicts.notes.release(range);
+    if (ranges.length > 0 && this.#end === undefined) this.#order.holdAll();
     this.#verdicts.schedule();
   }
 

@@ -1,8 +1,9 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import type { Message } from "@simplemq/simplemq";
-import { BrokerError, type Follower } from "@simplemq/simplemq";
-import { startBroker } from "../../support/broker/broker.ts";
+import { BrokerError, connect, type Follower } from "@simplemq/simplemq";
+import { startBroker, until } from "../../support/broker/broker.ts";
+import { Proxy } from "../../support/wire/proxy.ts";
 import { connectTo, PATIENCE_MS, takeOne } from "../support.ts";
 
 Deno.test("leaving a loop gives the message in hand back, and its attempt counts", async (t) => {
@@ -150,4 +151,39 @@ Deno.test("a loop that ends does not stop another one of the same follower", asy
   await one.return!();
   await publisher.sendMessage(2);
   assertEquals((await deadline(second, PATIENCE_MS)).value?.body, 2);
+});
+
+Deno.test("what is on its way when fetched messages are given back does not overtake them", async () => {
+  await using broker = await startBroker();
+  await using proxy = new Proxy(broker.port);
+  await using direct = await connect({ port: broker.port });
+  const cursor = direct.cursor();
+  await cursor.createStream("steps");
+  await direct.publisher("steps").sendMessages(Array.from({ length: 30 }, (_, index) => index + 1));
+  const untilReady = (count: number) =>
+    until(`${count} are ready`, async () => (await cursor.getStream("steps")).ready === count);
+
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  await using follower = connection.follower<number>("steps", { prefetch: 10 });
+  const messages = follower.getMessages();
+  const seen: number[] = [];
+  const take = async (loop: typeof messages) => {
+    const { value } = await deadline(loop.next(), PATIENCE_MS);
+    seen.push(value!.body);
+    await value!.ack();
+  };
+  await take(messages);
+  await untilReady(19);
+  const letGo = proxy.keepBack();
+  for (let count = 0; count < 3; count++) await take(messages);
+  // Three more are on their way, when those that are here go back.
+  await untilReady(16);
+  await messages.return!();
+  await untilReady(23);
+  const others = follower.getMessages();
+  const next = take(others);
+  await letGo();
+  await next;
+  for (let count = 0; count < 10; count++) await take(others);
+  assertEquals(seen, Array.from({ length: 15 }, (_, index) => index + 1));
 });

@@ -39,6 +39,7 @@ const KEPT: Readonly<Record<string, number>> = {
   "GroupQueue.#spare": 8,
   "Residency.#spare": 32,
   "ReplyStreams.#closed": 1000,
+  "ReplyStreams.#lists[]": 1000,
   "objects of Group": 10,
   "objects of FactList": 10,
   "all objects of Group": 10,

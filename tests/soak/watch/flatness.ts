@@ -120,15 +120,15 @@ export class Flatness {
   }
 
   /**
-   * Begins again if something seems to have grown in few looks: only what does so once more has grown.
+   * Begins again if something seems to have grown in few looks: only what does so once more has grown, and nothing
+   * else that becomes more meanwhile.
    *
    * @returns Whether {@linkcode LOOKS_AGAIN} further looks are needed.
    */
   doubt(): boolean {
     if (this.count >= LOOKS_MANY || this.#suspects !== undefined) return false;
-    const suspects = new Set(this.#findAll().keys());
+    const suspects = this.#suspects = new Set(this.#findAll().keys());
     if (suspects.size === 0) return false;
-    this.#suspects = suspects;
     // The last look is the first one of those to come.
     for (const column of this.#columns.values()) column.splice(0, column.length - 1);
     this.#seen = WARM_UP + 1;

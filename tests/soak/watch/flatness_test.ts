@@ -64,6 +64,9 @@ Deno.test("nothing is looked at again that has not grown, or was seen often", ()
     const flatness = new Flatness();
     for (let at = 0; at < count; at++) flatness.add({ a: size(at) });
     assertFalse(flatness.doubt());
+    // Another process may have to be looked at again.
+    for (let at = 0; at < LOOKS_AGAIN; at++) flatness.add({ a: count + at });
+    assertEquals(flatness.findGrowth().length, count === LOOKS_MIN ? 0 : 1);
   }
 });
 

@@ -142,4 +142,11 @@ export const SESSIONS_BUGS: readonly PlantedBug[] = [
     to: "if (isConnectionEnd(error)) this.close();",
     found: tests("transport/link_end_test.ts"),
   },
+  {
+    what: "what is on its way overtakes fetched messages that go back",
+    file: "src/client/following/message_handout.ts",
+    from: "if (!this.#order.isReturning && this.#credit.ask())",
+    to: "if (this.#credit.ask())",
+    found: tests("client/following/loop_test.ts"),
+  },
 ];

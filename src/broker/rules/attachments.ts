@@ -8,6 +8,11 @@ import type { Stream } from "../stream/stream.ts";
 /** The most attachments of followers by pattern to streams: one for each stream that matches. */
 export const ATTACHMENTS_MAX = 1_000_000;
 
+/** The steps of an attachment; and from so many of a follower on, whose map is large and grows now and then. */
+const TIE_STEPS = 2;
+const MANY_TIES = 1024;
+const MANY_TIE_STEPS = 8;
+
 /** The streams that a follower is not attached to yet. */
 interface Rest {
   readonly streams: readonly Stream[];
@@ -130,7 +135,7 @@ export class Attachments {
     const attachment = new Attachment(follower, share);
     follower.attachments.set(share, attachment);
     share.attachments.add(attachment);
-    this.steps += 2;
+    this.steps += follower.attachments.size > MANY_TIES ? MANY_TIE_STEPS : TIE_STEPS;
     this.#dispatcher.attach(attachment);
     if (share.breakers?.isOpen(undefined)) follower.sink.noteBreaker?.(share.store.name, true);
   }

@@ -1,7 +1,7 @@
 /**
  * Measures what each operation costs with 1, 1,000 and 1,000,000 messages that wait, are delayed, have failed,
- * have keys …, and with 1, 1,000 and 100,000 streams: how many times as long it takes with the most, and the longest
- * turn of the broker's event loop meanwhile. Collections of garbage do not count.
+ * have keys …, and with 1, 1,000 and 100,000 streams: how many times as long it takes with the most, how long the
+ * broker's thread works for it with one and with the most, and the longest turn of its event loop meanwhile. Collections of garbage do not count.
  *
  * ```text
  * deno task bench:operations [--only waiting,streams] [--engine memory] [--messages 1000000] [--quick]
@@ -30,7 +30,7 @@ import {
   EXPIRING_TOGETHER,
 } from "./states/later.ts";
 import { STREAMS } from "./states/streams.ts";
-import { KEYED, PARKED, WAITING } from "./states/waiting.ts";
+import { FULL, KEYED, LIMITED, PARKED, WAITING } from "./states/waiting.ts";
 import type { Turn } from "./turn_meter.ts";
 
 const CASES: readonly Case[] = [
@@ -47,6 +47,8 @@ const CASES: readonly Case[] = [
   HELD,
   LANES,
   DEDUP,
+  LIMITED,
+  FULL,
   STREAMS,
 ];
 
@@ -66,6 +68,7 @@ function formatRow(
     ...costs.map(({ ms }) => ms.toFixed(2)),
     operation.isOnce ? `${(last.ms * 1000 / last.count).toFixed(2)} µs each` : ratio.toFixed(1),
     last.firstMs.toFixed(1),
+    `${first.cpuMs.toFixed(2)}, ${last.cpuMs.toFixed(2)}`,
     longest < 1 ? "" : longest.toFixed(1),
   ];
 }
@@ -84,7 +87,7 @@ async function measure(engine: EngineName, cases: readonly Case[], most: number)
       read = await broker.finish();
     }
     const head = ["what there is", "operation", ...counts.map((count) => `${count}`)]
-      .concat("last/first", "first call", "longest turn");
+      .concat("last/first", "first call", "broker's CPU", "longest turn");
     const rows = measured.map((row) => formatRow(row, read));
     print(`\n${formatTable({ head, rows })}`);
   }

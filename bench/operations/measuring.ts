@@ -16,6 +16,8 @@ export interface Cost {
   /** The median, in milliseconds. */
   readonly ms: number;
   readonly firstMs: number;
+  /** How long the broker's thread has worked, the median in milliseconds. */
+  readonly cpuMs: number;
   readonly turns: readonly Turn[];
 }
 
@@ -83,6 +85,7 @@ async function measure(
   benches: readonly Omit<Bench, "turn">[],
 ): Promise<Cost[]> {
   const times = benches.map((): number[] => []);
+  const works = benches.map((): number[] => []);
   const turns = benches.map((): Turn[] => []);
   const rounds = operation.isOnce ? 1 : ROUNDS;
   const until = performance.now() + LONG_MS;
@@ -91,19 +94,22 @@ async function measure(
     for (const [index, parts] of benches.entries()) {
       const bench = { ...parts, turn };
       await operation.prepare?.(bench);
-      await parts.broker.takeTurns();
+      await parts.broker.take();
       const start = performance.now();
       await operation.run(bench).catch((cause) => {
         throw new Error(`Operation "${operation.name}" of "${parts.stream}"`, { cause });
       });
       times[index]!.push(performance.now() - start);
-      turns[index]!.push(...await parts.broker.takeTurns());
+      const taken = await parts.broker.take();
+      works[index]!.push(taken.cpuMs);
+      turns[index]!.push(...taken.turns);
     }
   }
   return benches.map(({ count }, index) => ({
     count,
     ms: summarise(times[index]!).median,
     firstMs: times[index]![0]!,
+    cpuMs: summarise(works[index]!).median,
     turns: turns[index]!,
   }));
 }

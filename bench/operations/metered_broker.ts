@@ -1,7 +1,7 @@
 import type { Connection } from "@simplemq/simplemq";
 import { BrokerProcess, type EngineName, HOSTNAME } from "../harness/broker_process.ts";
 import { readLines } from "../harness/process/child.ts";
-import type { MeterStart, Turn } from "./turn_meter.ts";
+import type { MeterStart, Taken, Turn } from "./turn_meter.ts";
 
 const METER = new URL("turn_meter.ts", import.meta.url);
 
@@ -63,8 +63,8 @@ export class MeteredBroker implements AsyncDisposable {
     return await this.broker.connect();
   }
 
-  /** The turns since the last call. */
-  async takeTurns(): Promise<readonly Turn[]> {
+  /** What has happened since the last call. */
+  async take(): Promise<Taken> {
     await this.#meter.write(new Uint8Array([10]));
     const { value } = await this.#lines.next();
     if (value === undefined) throw new Error("The broker has ended");

@@ -18,6 +18,13 @@ export interface Turn {
   readonly ms: number;
 }
 
+/** What has happened in a time. */
+export interface Taken {
+  readonly turns: readonly Turn[];
+  /** How long the thread has worked, in milliseconds, collections of garbage on it included. */
+  readonly cpuMs: number;
+}
+
 /** What a meter says first. */
 export interface MeterStart {
   readonly turnMeterPort: number;
@@ -25,31 +32,35 @@ export interface MeterStart {
   readonly collectedAt: number;
 }
 
-/** How long the thread has waited for a core, in milliseconds. */
-function readWaitMs(): number {
+/** How long the thread has worked, and how long it has waited for a core, in milliseconds. */
+function readSchedule(): { readonly cpuMs: number; readonly waitMs: number } {
   try {
-    const [, wait] = Deno.readTextFileSync("/proc/thread-self/schedstat").split(" ");
-    return Number(wait) / 1e6;
+    const [cpu, wait] = Deno.readTextFileSync("/proc/thread-self/schedstat").split(" ");
+    return { cpuMs: Number(cpu) / 1e6, waitMs: Number(wait) / 1e6 };
   } catch {
-    return 0;
+    return { cpuMs: 0, waitMs: 0 };
   }
 }
 
 class TurnMeter {
   #turns: Turn[] = [];
   #at = performance.now();
-  #waitMs = readWaitMs();
+  #waitMs = readSchedule().waitMs;
+  #cpuMs = 0;
+  #takenCpuMs = 0;
 
   constructor() {
     this.#look();
   }
 
-  /** The turns since the last call. */
-  take(): readonly Turn[] {
+  /** What has happened since the last call. */
+  take(): Taken {
     this.#note();
     const turns = this.#turns;
+    const cpuMs = this.#cpuMs - this.#takenCpuMs;
     this.#turns = [];
-    return turns;
+    this.#takenCpuMs = this.#cpuMs;
+    return { turns, cpuMs };
   }
 
   #look(): void {
@@ -60,15 +71,16 @@ class TurnMeter {
 
   #note(): void {
     const at = performance.now();
-    const waitMs = readWaitMs();
+    const { cpuMs, waitMs } = readSchedule();
     const ms = at - this.#at - (waitMs - this.#waitMs) - 1;
     if (ms >= NOTED_MS) this.#turns.push({ at, ms });
     this.#at = at;
     this.#waitMs = waitMs;
+    this.#cpuMs = cpuMs;
   }
 }
 
-/** Answers each line with the turns since the last one. */
+/** Answers each line with what has happened since the last one. */
 async function answer(connection: Deno.TcpConn, meter: TurnMeter): Promise<void> {
   const encoder = new TextEncoder();
   for await (const _ of connection.readable) {

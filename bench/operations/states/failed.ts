@@ -99,6 +99,8 @@ const HELD_EACH = 4096;
 /** Messages that followers hold. */
 export const HELD: Case = {
   name: "held by followers",
+  // A list of all entries goes over the wire, again and again.
+  countMax: 100_000,
   open: async (bench) => {
     const { cursor, stream, count, other } = bench;
     await cursor.createStream(stream);

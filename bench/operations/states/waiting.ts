@@ -165,3 +165,34 @@ export const PARKED: Case = {
   },
   operations: [...SENDING, ...LOOKING, ...REMOVING, ...RULING, OVERFLOW, ...PURGING, ...ENDING],
 };
+
+/** Messages of all priorities, of which most are too many at once. */
+export const LIMITED: Case = {
+  name: "a limit falls",
+  open: async (bench) => {
+    await bench.cursor.createStream(bench.stream);
+    await fill(bench, (index) => ({ priority: index % 10 }));
+  },
+  operations: [
+    {
+      name: "updateStream, nine of ten are dropped",
+      run: ({ cursor, stream, count }) =>
+        cursor.updateStream(stream, {
+          maxMessages: Math.ceil(count / 10),
+          overflow: "drop-oldest",
+        }),
+      isOnce: true,
+    },
+    ...ENDING,
+  ],
+};
+
+/** Messages that a stream has when it is deleted. */
+export const FULL: Case = {
+  name: "full",
+  open: async (bench) => {
+    await bench.cursor.createStream(bench.stream);
+    await fill(bench, (index) => ({ key: `key-${index}`, lane: `lane-${index % 1000}` }));
+  },
+  operations: ENDING,
+};

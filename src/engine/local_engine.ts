@@ -24,6 +24,8 @@ export interface LocalEngineOptions {
   /** The most bytes of messages in memory, if the log can read others back. */
   readonly memoryLimit?: number;
   readonly report?: Warn | undefined;
+  /** Hears how many messages of the log are ready again, of all; the engine waits for what it returns. */
+  readonly noteReady?: ((messages: number, of: number) => Promise<void> | undefined) | undefined;
   /** The secret key of hashes: random where clients are not trusted; fixed by default. */
   readonly hashKey?: HashKey | undefined;
   /** Does something soon, but not at once; by default as a microtask. */
@@ -86,9 +88,9 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     const prepared = this.schedules.prepare();
     if (prepared !== undefined) await prepared;
     this.begin(appender);
-    this.#isReading = false;
     this.#continueTime();
-    this.state.finishRestoration(this.now);
+    await this.#finishRestoration();
+    this.#isReading = false;
     this.schedules.begin();
     this.coalescing.noteRecovered();
     void this.removal.keepLimits();
@@ -195,6 +197,24 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
   /** Continues the time of the rules after recovery. */
   #continueTime(): void {
     this.#offsetMs = this.state.continueTime(this.#date) - this.#options.now();
+  }
+
+  /**
+   * Makes the streams ready, in turns. A broker of a cluster does it in one: others know it as the owner of the
+   * log already, and clients come.
+   */
+  async #finishRestoration(): Promise<void> {
+    const { noteReady } = this.#options;
+    if (noteReady === undefined || this.cluster !== undefined) {
+      return this.state.finishRestoration(this.now);
+    }
+    const total = this.state.messageCount;
+    let count = 0;
+    for (const step of this.state.finishRestorationInSteps(this.now)) {
+      count += step;
+      const turn = noteReady(count, total);
+      if (turn !== undefined) await turn;
+    }
   }
 
   /** Checks whether the machine's clock was set; `isNoted` if the time is written in any case. */

@@ -1,6 +1,7 @@
 import type { HashKey } from "../broker/collections/keyed_hash.ts";
 import type { ClusterNotes } from "../broker/cluster_notes.ts";
 import type { Engine } from "../broker/engine.ts";
+import type { NoteProgress } from "../engine/journal/recovery/recovery.ts";
 import type { LogFields } from "../server/log.ts";
 
 /** What every engine is given. */
@@ -9,8 +10,7 @@ export interface EngineSurroundings {
   readonly dateNow: (() => number) | undefined;
   readonly hashKey: HashKey;
   readonly report: (level: "info" | "warning", message: string, fields?: LogFields) => void;
-  /** Hears, every second, how much of a journal is read, from 0 to 1. */
-  readonly noteProgress?: ((part: number) => void) | undefined;
+  readonly noteProgress?: NoteProgress | undefined;
   readonly hasten: (at: number) => void;
   readonly fail: (cause: unknown) => void;
   /** What a broker of a cluster tells the others of its files, and where its page is. */

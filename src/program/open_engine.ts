@@ -1,4 +1,5 @@
 import { DenoDisk } from "../engine/journal/disk/deno_disk.ts";
+import { ReadyProgress } from "../engine/journal/recovery/ready_progress.ts";
 import { Journal } from "../engine/journal/journal.ts";
 import { LocalEngine } from "../engine/local_engine.ts";
 import { createMemoryEngine } from "../engine/memory.ts";
@@ -29,7 +30,9 @@ export async function openEngine(
     const diskNow = systemClock.now;
     const own = { level, intervalMs, now, diskNow, report, noteProgress, fail };
     const log = new Journal({ disk, ...own });
-    return { engine: await LocalEngine.open({ ...options, log }) };
+    const progress = new ReadyProgress({ now: diskNow, report, noteProgress });
+    const noteReady = (messages: number, of: number) => progress.note(messages, of);
+    return { engine: await LocalEngine.open({ ...options, log, noteReady }) };
   } catch (cause) {
     const advice =
       "stop that one, or choose another directory: --storage-directory, or storage.directory";

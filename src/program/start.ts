@@ -97,7 +97,7 @@ async function openServer(
     dateNow: clock.dateNow && (() => clock.dateNow!()),
     hashKey,
     report: (level, message, fields) => log[level](message, fields),
-    noteProgress: (part) => http?.noteProgress(part),
+    noteProgress: (part, what) => http?.noteProgress(part, what),
     hasten: (at) => server?.hasten(at),
     fail: (cause) => isHandover(cause) || fail(explainFailure(cause)),
     notes: makeNotes({

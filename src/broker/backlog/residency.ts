@@ -23,6 +23,9 @@ const SLAB_OBJECT_BYTES = 1000;
 /** How many unused buffers of full size are kept. */
 const SPARE_COUNT_MAX = 32;
 
+/** Smaller buffers are left to the collector of garbage: to free them costs more than they take. */
+const FREED_BYTES_MIN = 4096;
+
 export interface ResidencyOptions {
   readonly bytesMax: number;
   /** Reads bytes back; without it all stay in memory. */
@@ -79,6 +82,11 @@ export class Residency {
   /** Books memory for other things than messages, or gives it back; it reduces the room for messages. */
   book(bytes: number): void {
     this.#bookedBytes += bytes;
+  }
+
+  /** Makes room for what was booked: bytes are paged out. Nobody uses bytes of slabs meanwhile. */
+  trim(): void {
+    if (this.#pager !== undefined) this.#trimKept();
   }
 
   allocate(size: number): Uint8Array {
@@ -167,9 +175,11 @@ export class Residency {
   }
 
   #recycle(bytes: Uint8Array): void {
-    if (bytes.length !== SLAB_BYTES_MAX) return;
-    if (this.#spare.length < SPARE_COUNT_MAX) this.#spare.push(bytes);
-    // At once: the collector would come for it much later.
-    else (bytes.buffer as ArrayBuffer).transfer(0);
+    if (bytes.length === SLAB_BYTES_MAX && this.#spare.length < SPARE_COUNT_MAX) {
+      this.#spare.push(bytes);
+    } else if (bytes.length >= FREED_BYTES_MIN) {
+      // At once: the collector would come for it much later.
+      (bytes.buffer as ArrayBuffer).transfer(0);
+    }
   }
 }

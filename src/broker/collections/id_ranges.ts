@@ -95,6 +95,45 @@ function findFrom(ranges: readonly IdRange[], id: number): number {
   return low;
 }
 
+/** A cursor takes so many steps before it searches. */
+const STEPS_MAX = 8;
+
+/** Looks ids up in ranges, which are disjoint and sorted: a step for each id if these ascend. */
+export class RangeCursor<Range extends IdRange> {
+  readonly #ranges: readonly Range[];
+  #index = 0;
+
+  constructor(ranges: readonly Range[]) {
+    this.#ranges = ranges;
+  }
+
+  /** The first range that ends behind an id, if there is one. */
+  seek(id: number): Range | undefined {
+    const ranges = this.#ranges;
+    const before = ranges[this.#index - 1];
+    if (before === undefined || before.firstId + before.count <= id) {
+      for (let step = 0; step < STEPS_MAX; step++, this.#index++) {
+        const range = ranges[this.#index];
+        if (range === undefined || range.firstId + range.count > id) return range;
+      }
+    }
+    this.#index = findFrom(ranges, id);
+    return ranges[this.#index];
+  }
+
+  /** Calls back for those parts of a range that are in these. */
+  cut(firstId: number, count: number, visit: (firstId: number, count: number) => void): void {
+    const endId = firstId + count;
+    for (let id = firstId; id < endId;) {
+      const range = this.seek(id);
+      if (range === undefined || range.firstId >= endId) return;
+      const from = Math.max(id, range.firstId);
+      id = Math.min(endId, range.firstId + range.count);
+      visit(from, id - from);
+    }
+  }
+}
+
 /** The earlier of two ranges. */
 export function olderOf<Range extends IdRange>(
   one: Range | undefined,

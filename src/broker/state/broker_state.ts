@@ -219,8 +219,21 @@ export class BrokerState {
     this.router.getNumbered(number)?.intake.skipIds(nextId);
   }
 
+  /** How many messages there are in all streams; counted anew. */
+  get messageCount(): number {
+    let count = 0;
+    for (const { backlog } of this.router.streams) count += backlog.count;
+    return count;
+  }
+
   /** Ends recovery: no follower holds a message. */
   finishRestoration(now: number): void {
+    const steps = this.finishRestorationInSteps(now);
+    while (!steps.next().done);
+  }
+
+  /** Ends recovery in steps, each of which gives a number of messages that are ready; nothing may happen meanwhile. */
+  *finishRestorationInSteps(now: number): Generator<number> {
     this.#restoration = undefined;
     this.#toldStream = undefined;
     this.publishers.finishRestoration(now);
@@ -228,7 +241,10 @@ export class BrokerState {
     const standIns = this.#standIns;
     this.#standIns = undefined;
     for (const stream of this.router.streams) {
-      standIns?.get(stream.number)?.finish(now);
+      const standIn = standIns?.get(stream.number);
+      // What was gathered of it is not needed any more.
+      standIns?.delete(stream.number);
+      if (standIn !== undefined) yield* standIn.finishInSteps(now);
       this.#options.messagesAdded(stream);
     }
   }
@@ -240,7 +256,7 @@ export class BrokerState {
     const own = { reasons: this.#reasons, calendar: this.calendar };
     const parts = { ...own, residency, hash, counters, breakerOwner, laneWatch };
     const stream = new Stream({ ...parts, number, name, options, ...ring && { ring } });
-    this.#standIns?.set(number, new StreamRestoration(stream, hash));
+    this.#standIns?.set(number, new StreamRestoration(stream, residency, hash));
     this.#options.streamAdded(stream, this.router.addStream(stream));
     this.limits.configure(stream.share);
   }
@@ -257,9 +273,10 @@ export class BrokerState {
   }
 
   #restoreDedupIds(piece: DedupIdsPiece | SameIdsPiece): void {
-    const dedupIds = this.#restoration?.restoreDedupIds(piece) ?? [];
     const stream = this.#toldStream;
-    if (stream === undefined || stream.number !== piece.stream) return;
+    const isWanted = stream !== undefined && stream.number === piece.stream;
+    const dedupIds = this.#restoration?.restoreDedupIds(piece, isWanted) ?? [];
+    if (!isWanted) return;
     const { dedupWindowMs } = stream.options;
     for (const [dedupId, id, at] of dedupIds) {
       stream.dedupIds.add(dedupId, { id, at, isStored: true }, dedupWindowMs);

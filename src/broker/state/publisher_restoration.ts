@@ -39,11 +39,8 @@ export class PublisherRestoration {
 
   /** Dedup ids that were read lately: one message may be in many streams. */
   readonly #texts: TextMap<string>;
-  /** The dedup ids that a snapshot gave last, and their stream. */
-  #dedupIds: { readonly stream: number; readonly all: DedupIdsPiece["messageIds"][number][] } = {
-    stream: 0,
-    all: [],
-  };
+  /** The dedup ids that a snapshot gave last, of one stream. */
+  #idsTold: DedupIdsPiece[] = [];
 
   constructor(registry: PublisherRegistry, hash?: KeyedHash) {
     this.#registry = registry;
@@ -53,20 +50,29 @@ export class PublisherRestoration {
   /** Begins a snapshot: references do not reach into the one before. */
   beginSnapshot(): void {
     this.#told = undefined;
-    this.#dedupIds = { stream: 0, all: [] };
+    this.#idsTold = [];
   }
 
-  /** Takes over dedup ids of a snapshot; returns them, references resolved. */
-  restoreDedupIds(piece: DedupIdsPiece | SameIdsPiece): DedupIdsPiece["messageIds"] {
+  /**
+   * Takes over dedup ids of a snapshot; returns them, references resolved.
+   *
+   * @param isWanted Whether they are of a stream that is not known yet; others may still refer to them.
+   */
+  restoreDedupIds(
+    piece: DedupIdsPiece | SameIdsPiece,
+    isWanted: boolean,
+  ): DedupIdsPiece["messageIds"] {
     if (piece.piece === "sameIds") {
-      if (this.#dedupIds.stream !== piece.like) return [];
-      return this.#dedupIds.all.map(([dedupId, id, at]) => [dedupId, id + piece.shift, at]);
+      if (!isWanted || this.#idsTold[0]?.stream !== piece.like) return [];
+      return this.#idsTold.flatMap((told) => this.#resolve(told, piece.shift));
     }
-    const { stream } = piece;
-    if (this.#dedupIds.stream !== stream) this.#dedupIds = { stream, all: [] };
-    const dedupIds = piece.messageIds.map(([text, id, at]) => [this.#share(text), id, at] as const);
-    for (const dedupId of dedupIds) this.#dedupIds.all.push(dedupId);
-    return dedupIds;
+    if (this.#idsTold[0]?.stream !== piece.stream) this.#idsTold = [];
+    this.#idsTold.push(piece);
+    return isWanted ? this.#resolve(piece, 0) : [];
+  }
+
+  #resolve({ messageIds }: DedupIdsPiece, shift: number): DedupIdsPiece["messageIds"][number][] {
+    return messageIds.map(([text, id, at]) => [this.#share(text), id + shift, at]);
   }
 
   /** Takes over a piece of a snapshot; the pieces of a publisher follow each other. */

@@ -86,12 +86,6 @@ export class Expiries {
     return this.#ofStream?.list() ?? [];
   }
 
-  /** Moves all expiries of another table here. */
-  takeOver(others: Expiries): void {
-    for (const run of others.#own.removeAll()) this.addOwn(run);
-    for (const run of others.#ofStream?.removeAll() ?? []) this.addOfStream(run);
-  }
-
   /** Forgets all: no message is left. */
   clear(): void {
     this.#own = new DatedRuns(this.calendar);

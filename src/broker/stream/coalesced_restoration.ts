@@ -3,6 +3,8 @@
 import type { MessageBatch } from "../../../protocol.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
 import { findEntryCoalesceId } from "../../protocol/messages/properties.ts";
+import { byFirstId } from "../collections/id_ranges.ts";
+import type { NotedMessages } from "./noted_messages.ts";
 import type { TimedRun } from "../collections/timed_runs.ts";
 import type { Stream } from "./stream.ts";
 import { readCoalesced } from "../store/coalesced_content.ts";
@@ -25,21 +27,18 @@ export function noteCoalescedEntries(stream: Stream, firstId: number, batch: Mes
 }
 
 /**
- * Lists those that wait for a quiet time, except for those that were delivered before; notes when all of them
- * expire.
+ * Lists those that wait for a quiet time, by id, except for those that were delivered before; notes when all of
+ * them expire.
  *
- * @param notes What else is known of messages, by id.
+ * @param notes What else is known of messages.
  */
-export function listWaiting(
-  stream: Stream,
-  notes: ReadonlyMap<number, unknown>,
-  now: number,
-): TimedRun[] {
+export function listWaiting(stream: Stream, notes: NotedMessages, now: number): TimedRun[] {
   const waiting: TimedRun[] = [];
+  const hasNotes = notes.attempts.count > 0;
   for (const { id, dueAt, expiresAt } of stream.coalesced?.list() ?? []) {
     const run = { firstId: id, count: 1, attempts: 0 };
     if (expiresAt !== undefined) stream.expiries.addOfStream({ ...run, at: expiresAt });
-    if (dueAt > now && !notes.has(id)) waiting.push({ ...run, at: dueAt });
+    if (dueAt > now && !(hasNotes && notes.has(id))) waiting.push({ ...run, at: dueAt });
   }
-  return waiting;
+  return waiting.sort(byFirstId);
 }

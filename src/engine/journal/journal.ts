@@ -21,7 +21,7 @@ import { DiskSpace, RESERVE_BYTES } from "./segments/disk_space.ts";
 import { checksum } from "./segments/format.ts";
 import { OpenJournalCounters } from "./journal_counters.ts";
 import { JournalError } from "./disk/journal_error.ts";
-import { recover, type Report } from "./recovery/recovery.ts";
+import { type NoteProgress, recover, type Report } from "./recovery/recovery.ts";
 import { SegmentFile } from "./segments/segment_file.ts";
 import type { JournalSource } from "./journal_source.ts";
 import { chooseSegmentBytes, type OpenSegment, SegmentList } from "./segments/segment_list.ts";
@@ -47,8 +47,7 @@ export interface JournalOptions {
   /** Returns the time for tending the disk, in milliseconds, if it is another one. */
   readonly diskNow?: () => number;
   readonly report: Report;
-  /** Hears, every second while it is read, how much of it is read, from 0 to 1. */
-  readonly noteProgress?: ((part: number) => void) | undefined;
+  readonly noteProgress?: NoteProgress | undefined;
   /** Called once when nothing can be made durable any more. */
   readonly fail: (error: unknown) => void;
   /** Makes the id of a new journal; random by default. */

@@ -86,9 +86,9 @@ export class HttpPort implements ConnectionSource {
     this.#startSweep = setInterval(() => this.sweep(now()), START_SWEEP_MS);
   }
 
-  /** Has probes hear how much of the journal is read, from 0 to 1. */
-  noteProgress(part: number): void {
-    this.#starting.noteProgress(part);
+  /** Has probes hear how much of the journal is read, from 0 to 1, or how many of its messages are ready. */
+  noteProgress(part: number, what?: "ready"): void {
+    this.#starting.noteProgress(part, what);
   }
 
   /** From now on requests are answered as the broker does; it sweeps the connections, too. */

@@ -74,8 +74,8 @@ Deno.test("StreamRestoration: of an empty stream nothing is ready, and the next 
 });
 
 Deno.test("StreamRestoration: what is gone leaves holes, and what is behind the last one is fresh", () => {
-  const { stream, backlog, finish } = restorationOf([1, 3], [6, 10]);
-  backlog.forget(8, 2);
+  const { stream, restoration, finish } = restorationOf([1, 3], [6, 10]);
+  restoration.forget(8, 2);
   const ready = finish(16);
   assertEquals(ready.count, 3 + 2 + 6);
   assertEquals(ready.listReturned(), []);
@@ -113,22 +113,22 @@ Deno.test("StreamRestoration: the last note counts, and one of no attempt takes 
 });
 
 Deno.test("StreamRestoration: notes about what is gone, in whole or in part, do no harm", () => {
-  const { stream, backlog, restoration, finish } = restorationOf([1, 6]);
+  const { stream, restoration, finish } = restorationOf([1, 6]);
   note(restoration, [1, 3, 1], [5, 2, 2], [50, 10, 7]);
-  backlog.forget(2, 1);
-  backlog.forget(6, 1);
+  restoration.forget(2, 1);
+  restoration.forget(6, 1);
   finish(7);
   assertEquals(drain(stream), ["1+1×1", "3+1×1", "4+1×0", "5+1×2", "7+1×0"]);
 });
 
 Deno.test("StreamRestoration keeps notes that count, however many do not", () => {
-  const { stream, backlog, restoration, finish } = restorationOf([1, 3000]);
+  const { stream, restoration, finish } = restorationOf([1, 3000]);
   note(restoration, [7, 2, 5]);
   for (let id = 10; id <= 3000; id++) {
     note(restoration, [id, 1, 1]);
-    if (id % 2 === 0) backlog.forget(id, 1);
+    if (id % 2 === 0) restoration.forget(id, 1);
   }
-  backlog.forget(8, 1);
+  restoration.forget(8, 1);
   const ready = finish(3001);
   assertEquals(ready.count, 8 + 1495);
   assertEquals(drain(stream).slice(0, 4), ["1+6×0", "7+1×5", "9+1×0", "11+1×1"]);
@@ -158,9 +158,9 @@ Deno.test("StreamRestoration: what went wrong with a message stays known when it
 });
 
 Deno.test("StreamRestoration: when messages expire is known of those that are there", () => {
-  const { stream, backlog, restoration, finish } = restorationOf([1, 4]);
+  const { stream, restoration, finish } = restorationOf([1, 4]);
   restoration.noteExpiry({ type: "expirySet", number: 1, firstId: 2, count: 3, at: 5000 });
-  backlog.forget(3, 1);
+  restoration.forget(3, 1);
   finish(5);
   const found = stream.expiries.listOfStream().sort((one, other) => one.firstId - other.firstId);
   assertEquals(found, [
@@ -170,7 +170,7 @@ Deno.test("StreamRestoration: when messages expire is known of those that are th
 });
 
 Deno.test("StreamRestoration gathers as much as there are messages, however many there were", () => {
-  const { stream, backlog, restoration } = restorationOf();
+  const { stream, restoration } = restorationOf();
   const wishes = { priority: 7, delayMs: 10 };
   const batch = encodeBatch([{ kind: 1, headers: {}, body: new Uint8Array(1), wishes }]);
   let most = 0;
@@ -183,7 +183,7 @@ Deno.test("StreamRestoration gathers as much as there are messages, however many
     restoration.append(id, batch, details);
     restoration.note({ firstId: id, count: 1, attempts: 2 });
     // Every hundredth one stays.
-    if (id % 100 !== 0) backlog.forget(id, 1);
+    if (id % 100 !== 0) restoration.forget(id, 1);
     most = Math.max(most, restoration.gatheredCount);
   }
   assert(most < 5000, `${most}`);

@@ -53,9 +53,9 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "of what went wrong with a message, only the last reason is known after a restart",
-    file: "src/broker/stream/stream_restoration.ts",
-    from: "joinFailures(before?.failure, note.failure, note.newReasons)",
-    to: "note.failure",
+    file: "src/broker/stream/noted_messages.ts",
+    from: "joinFailures(failures.get(id), shared, newReasons)",
+    to: "shared",
     found: tests("engine/journal_conformance_test.ts"),
   },
   {
@@ -118,7 +118,7 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   {
     what: "delayed messages are ready after a restart",
     file: "src/broker/stream/stream_restoration.ts",
-    from: "for (const run of delayed) this.#delayed.add(run);",
+    from: "if (delayed.length > 0) this.#gather(this.#delayed ??= new GatheredRuns(), delayed);",
     to: "",
     found: tests("engine/journal_conformance_test.ts"),
   },
@@ -146,8 +146,8 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "a message that has failed holds no key after a restart",
-    file: "src/broker/stream/stream_restoration.ts",
-    from: "for (const id of [...notes.keys()].sort(byNumber)) holdKey(this.#stream, keys, id);",
+    file: "src/broker/stream/restoration_sweep.ts",
+    from: "      this.#holdKeys(firstId, endId);\n",
     to: "",
     found: tests("engine/journal_conformance_test.ts"),
   },
@@ -197,8 +197,8 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
     what:
       "of streams that have seen the same dedup ids only the first one recognises them after a start",
     file: "src/broker/state/publisher_restoration.ts",
-    from: "if (this.#dedupIds.stream !== piece.like) return [];",
-    to: "if (this.#dedupIds.stream !== piece.stream) return [];",
+    from: "this.#idsTold[0]?.stream !== piece.like) return [];",
+    to: "this.#idsTold[0]?.stream !== piece.stream) return [];",
     found: tests("broker/state/snapshot_pieces_test.ts", "engine/journal_conformance_test.ts"),
   },
   {

@@ -45,6 +45,10 @@ Deno.test("a broker that reads its journal lives, is not ready, and answers noth
     assertEquals(JSON.parse((await ask("/readyz"))[1]).reasons, [
       "starting: the journal is read, its streams are made ready",
     ]);
+    port.noteProgress(0.5, "ready");
+    assertEquals(JSON.parse((await ask("/readyz"))[1]).reasons, [
+      "starting: the journal is read, its streams are made ready, 50 % so far",
+    ]);
     for (
       const [path, method] of [["/metrics"], ["/"], ["/livez", "POST"], ["/api/login", "POST"]]
     ) {

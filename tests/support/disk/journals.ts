@@ -13,12 +13,14 @@ import { isLong } from "../length.ts";
 
 /** How a journal of a test is opened; what is not said is small and quick. */
 export interface TestJournalOptions
-  extends Partial<JournalOptions>, Partial<Pick<LocalEngineOptions, "memoryLimit" | "dateNow">> {}
+  extends
+    Partial<JournalOptions>,
+    Partial<Pick<LocalEngineOptions, "memoryLimit" | "dateNow" | "noteReady">> {}
 
 /** Opens a journal on a disk; trouble is an error unless the test wants to hear of it. */
 export function openJournal(
   disk: Disk,
-  { memoryLimit = 64 * 1024 * 1024, dateNow, ...options }: TestJournalOptions = {},
+  { memoryLimit = 64 * 1024 * 1024, dateNow, noteReady, ...options }: TestJournalOptions = {},
 ): Promise<LocalEngine> {
   const journal: JournalOptions = {
     disk,
@@ -37,6 +39,7 @@ export function openJournal(
     log: new Journal(journal),
     now: journal.now,
     dateNow,
+    noteReady,
     memoryLimit,
     report: (message, fields) => journal.report("warning", message, fields),
   });

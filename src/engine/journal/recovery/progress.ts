@@ -1,11 +1,6 @@
+import { Pace } from "./pace.ts";
 import type { SegmentList } from "../segments/segment_list.ts";
 import type { Report } from "./recovery.ts";
-
-/** The interval of progress messages, in milliseconds. */
-const PROGRESS_MS = 1000;
-
-/** How long segments are read before probes and signals have their turn, in milliseconds. */
-const TURN_MS = 50;
 
 export interface ProgressOptions {
   readonly segments: SegmentList;
@@ -20,41 +15,33 @@ export interface ProgressOptions {
 export class Progress {
   readonly #options: ProgressOptions;
   readonly #totalBytes: number;
-  readonly #beganAt: number;
-  #toldAt: number;
-  #turnAt: number;
-  #hasTold = false;
+  readonly #pace: Pace;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
     this.#totalBytes = options.segments.totals.bytes;
-    this.#beganAt = this.#toldAt = this.#turnAt = options.now();
+    this.#pace = new Pace(options.now);
   }
 
   /** Notes that all is read before an offset of a segment; the caller waits for what it returns. */
   note(index: number, offset: number): Promise<void> | undefined {
-    const now = this.#options.now();
-    if (now - this.#toldAt >= PROGRESS_MS) this.#tell(now, index, offset);
-    if (now - this.#turnAt < TURN_MS) return undefined;
-    return this.#pause();
+    return this.#pace.note(() => this.#tell(index, offset));
   }
 
-  /** Notes that everything is read. Probes have a turn first: making streams ready is one turn. */
+  /** Notes that everything is read. */
   async end(): Promise<void> {
-    const { now, report, noteProgress, segments: { totals: { bytes, liveCount } } } = this.#options;
+    const { report, noteProgress, segments: { totals: { bytes, liveCount } } } = this.#options;
     noteProgress?.(1);
-    if (!this.#hasTold) return;
-    const seconds = Math.round((now() - this.#beganAt) / 100) / 10;
+    if (!this.#pace.hasTold) return;
+    const { seconds } = this.#pace;
     report("info", "the journal is read", { bytes, messages: liveCount, seconds });
-    await this.#pause();
+    await this.#pace.pause();
   }
 
-  #tell(now: number, index: number, offset: number): void {
+  #tell(index: number, offset: number): void {
     const { segments: { all, totals }, report, noteProgress } = this.#options;
     const bytes = all.slice(0, index).reduce((sum, { size }) => sum + size, offset);
     const part = Math.min(1, bytes / this.#totalBytes);
-    this.#toldAt = now;
-    this.#hasTold = true;
     noteProgress?.(part);
     report("info", "reading the journal", {
       percent: Math.floor(part * 100),
@@ -64,11 +51,5 @@ export class Progress {
       segments: all.length,
       messages: totals.liveCount,
     });
-  }
-
-  async #pause(): Promise<void> {
-    // The runtime polls its sockets only when it is idle for a moment.
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    this.#turnAt = this.#options.now();
   }
 }

@@ -22,6 +22,9 @@ export type Report = (
   fields?: Record<string, unknown>,
 ) => void;
 
+/** Hears, every second, which part of a journal is read, from 0 to 1; then, of which part the messages are ready. */
+export type NoteProgress = (part: number, what?: "ready") => void;
+
 export interface RecoveryOptions {
   readonly disk: Disk;
   readonly state: LoggedState;
@@ -32,8 +35,7 @@ export interface RecoveryOptions {
   /** Returns a monotonic time, in milliseconds. */
   readonly now: () => number;
   readonly report: Report;
-  /** Hears, every second, how much of the journal is read, from 0 to 1. */
-  readonly noteProgress?: ((part: number) => void) | undefined;
+  readonly noteProgress?: NoteProgress | undefined;
   /** Makes room on the disk, if it can. */
   readonly makeRoom: () => boolean;
 }

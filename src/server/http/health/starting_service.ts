@@ -24,9 +24,11 @@ export class StartingService {
     this.#reason = isInCluster ? WAITING : READING;
   }
 
-  /** Tells from now on how much of the journal is read, from 0 to 1; then streams are made ready. */
-  noteProgress(part: number): void {
-    this.#reason = part < 1 ? `${READING}, ${Math.floor(part * 100)} % so far` : RESTORING;
+  /** Tells from now on how much of the journal is read, from 0 to 1, or how many of its messages are ready. */
+  noteProgress(part: number, what?: "ready"): void {
+    const soFar = `${Math.floor(part * 100)} % so far`;
+    if (what === "ready") this.#reason = `${RESTORING}, ${soFar}`;
+    else this.#reason = part < 1 ? `${READING}, ${soFar}` : RESTORING;
   }
 
   /** Answers a request; the connection goes on. */

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
+import { ReadyProgress } from "../../../../src/engine/journal/recovery/ready_progress.ts";
 import { openJournal, type TestJournalOptions } from "../../../support/disk/journals.ts";
 import { SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
 import { listSegments } from "../../../support/disk/small_journal.ts";
@@ -80,4 +81,48 @@ Deno.test("recovery says nothing if it takes less than a second", async () => {
   let time = 1000;
   const { told, parts } = await start(disk, () => time += 3, () => time);
   assertEquals([told, parts], [[], [1]]);
+});
+
+Deno.test("streams are made ready in turns, and it is told every second how far that is", async () => {
+  const disk = new SimulatedDisk({ seed: 1 });
+  const engine = await openJournal(disk);
+  const use = new EngineUse(engine);
+  for (let stream = 0; stream < 40; stream++) {
+    await use.create(`s${stream}`);
+    await use.publisher(`s${stream}`, `p${stream}`).store("x", "y");
+  }
+  await engine.close();
+  const told: Told[] = [];
+  const parts: [number, string | undefined][] = [];
+  let [time, turns] = [0, 0];
+  const progress = new ReadyProgress({
+    // Each look at the clock takes a while.
+    now: () => time += 60,
+    report: (_, message, fields = {}) => void told.push({ at: time, message, fields }),
+    noteProgress: (part, what) => void parts.push([part, what]),
+  });
+  const counts: number[] = [];
+  const timer = setInterval(() => turns++, 0);
+  const again = await openJournal(disk, {
+    noteReady: (messages, of) => {
+      counts.push(messages);
+      assertEquals(of, 80);
+      return progress.note(messages, of);
+    },
+  });
+  clearInterval(timer);
+  assertEquals([counts.length, counts.at(-1)], [40, 80]);
+  assertGreaterOrEqual(turns, 20);
+  assertEquals(again.streamCount, 40);
+  await again.close();
+  assertGreaterOrEqual(told.length, 2);
+  assertEquals(
+    parts.map(([part]) => Math.floor(part * 100)),
+    told.map(({ fields }) => fields.percent),
+  );
+  assert(parts.every(([part, what]) => part > 0 && part < 1 && what === "ready"));
+  for (const [index, { at, message, fields }] of told.entries()) {
+    assertEquals([message, fields.of], ["making the streams ready", 80]);
+    assertGreaterOrEqual(at - (told[index - 1]?.at ?? 0), 1000);
+  }
 });

@@ -103,7 +103,7 @@ export const WORK_BUGS: readonly PlantedBug[] = [
   {
     what: "a quiet time is over with a restart",
     file: "src/broker/stream/coalesced_restoration.ts",
-    from: "if (dueAt > now && !notes.has(id)) waiting",
+    from: "if (dueAt > now && !(hasNotes && notes.has(id))) waiting",
     to: "if (dueAt > now && dueAt < 0) waiting",
     found: WORK_SIMULATION,
   },

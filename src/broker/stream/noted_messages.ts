@@ -1,0 +1,125 @@
+import { type IdRange, intersectRanges, subtractRanges } from "../collections/id_ranges.ts";
+import type { KeyedHash } from "../collections/keyed_hash.ts";
+import { RunList } from "../collections/run_list.ts";
+import type { NotedRun } from "../collections/run_part.ts";
+import { TextMap } from "../collections/text_map.ts";
+import { type Failure, joinFailures, withReasons } from "../share/failure.ts";
+import type { MessageNotes } from "../share/message_notes.ts";
+
+/** The most texts that are shared between failures. */
+const TEXTS_MAX = 10_000;
+
+/** A note of the log about messages after they were stored. */
+export interface RestoredNote extends IdRange {
+  readonly attempts: number;
+  /** The end of their delay; undefined or 0 for none. */
+  readonly dueAt?: number;
+  readonly failure?: Failure;
+  /** How many of the last reasons are in this event; undefined if all are. */
+  readonly newReasons?: number;
+}
+
+/**
+ * What the log says of the messages of a stream after they were stored: attempts, delays, failures. The last note
+ * counts. It is kept in runs of ids, in the order of these.
+ */
+export class NotedMessages {
+  /** Messages of which there is a note, with their attempts. */
+  readonly attempts: RunList = new RunList();
+  /** Those of them that wait for a time, with that time. */
+  readonly dueAts: RunList = new RunList();
+  readonly #notes: MessageNotes;
+  /** Reasons and names of followers, each text once: replay reads a new one for each failure. */
+  readonly #texts: TextMap<string>;
+
+  /** @param notes Where failures are kept. */
+  constructor(notes: MessageNotes, hash?: KeyedHash) {
+    this.#notes = notes;
+    this.#texts = new TextMap(hash);
+  }
+
+  /** How many runs there are; it depends on the live messages, not on all messages. */
+  get size(): number {
+    return this.attempts.size + this.dueAts.size;
+  }
+
+  has(id: number): boolean {
+    return this.attempts.list(id, id + 1).length > 0;
+  }
+
+  /** Takes a note of messages that are there. */
+  note(range: IdRange, { attempts, dueAt, failure, newReasons }: RestoredNote): void {
+    const shared = failure && this.#shorten(failure);
+    for (const { firstId, count } of this.#withoutOver(range, attempts, dueAt)) {
+      for (let id = firstId; shared !== undefined && id < firstId + count; id++) {
+        const { failures } = this.#notes;
+        failures.set(id, joinFailures(failures.get(id), shared, newReasons));
+      }
+      this.#forget({ firstId, count });
+      for (const part of attempts === 0 ? this.#listFailed(firstId, count) : [{ firstId, count }]) {
+        this.attempts.add(part.firstId, part.count, attempts);
+        if (dueAt) this.dueAts.add(part.firstId, part.count, dueAt);
+      }
+    }
+  }
+
+  /** Forgets messages that are gone. */
+  forget(range: IdRange): void {
+    this.#forget(range);
+    this.#notes.forget(range.firstId, range.count);
+  }
+
+  #forget(range: IdRange): void {
+    if (this.attempts.count > 0) this.attempts.remove([range]);
+    if (this.dueAts.count > 0) this.dueAts.remove([range]);
+  }
+
+  /**
+   * Those of messages that a note is about: an attempt is written behind the failure that it ended with, if both
+   * were written at once.
+   */
+  #withoutOver(range: IdRange, attempts: number, dueAt: number | undefined): IdRange[] {
+    if (dueAt !== undefined || this.dueAts.count === 0) return [range];
+    const endId = range.firstId + range.count;
+    const over: IdRange[] = [];
+    for (const waiting of clip(this.dueAts, range.firstId, endId)) {
+      const waitingEndId = waiting.firstId + waiting.count;
+      for (const run of clip(this.attempts, waiting.firstId, waitingEndId)) {
+        if (run.note >= attempts) over.push(run);
+      }
+    }
+    return over.length === 0 ? [range] : subtractRanges(range, over);
+  }
+
+  /** Those of some messages that have failed, one by one: a note of no attempt says nothing of the others. */
+  #listFailed(firstId: number, count: number): IdRange[] {
+    const { failures } = this.#notes;
+    const failed: IdRange[] = [];
+    for (let id = firstId; failures.size > 0 && id < firstId + count; id++) {
+      if (failures.get(id) !== undefined) failed.push({ firstId: id, count: 1 });
+    }
+    return failed;
+  }
+
+  /** A failure with shared texts. */
+  #shorten(failure: Failure): Failure {
+    const reasons = failure.reasons.map((reason) => this.#share(reason));
+    return { ...withReasons(failure, reasons), follower: this.#share(failure.follower) };
+  }
+
+  #share(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    if (this.#texts.size >= TEXTS_MAX) this.#texts.clear();
+    this.#texts.set(text, text);
+    return text;
+  }
+}
+
+/** The runs of a list from one id to below another, cut there. */
+export function clip(list: RunList, fromId: number, toId: number): NotedRun[] {
+  const range = [{ firstId: fromId, count: toId - fromId }];
+  return list.list(fromId, toId).flatMap((run) =>
+    intersectRanges(run, range).map((part) => ({ ...part, note: run.note }))
+  );
+}

@@ -235,6 +235,8 @@ export class Deliveries {
     },
   ): number {
     const { pending } = follower;
+    // What came later is not taken: it must not count as begun either.
+    if (pending.first === undefined || pending.first.firstTag >= endTag) return 0;
     const assumed = this.#separateOldest(follower);
     if (assumed !== undefined && isMeant(assumed.share)) this.#parts.attempts.begin(assumed);
     const taken = pending.takeOf((run) => run.firstTag < endTag && isMeant(run.share));

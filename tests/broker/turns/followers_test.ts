@@ -56,6 +56,33 @@ Deno.test("what followers get or give back while others' is taken back is not ta
   assertGreater(last.follower.pending.count, 0);
 });
 
+Deno.test("what comes after all that was held is no attempt when others' is taken back", async () => {
+  const test = new TestBroker();
+  test.create("orders", { maxDeliveries: 1 });
+  test.create("other");
+  const [, second] = ["other", "orders"].map((stream) => {
+    const follower = test.follower(stream, { name: "holder" });
+    test.publisher(stream, stream).publish("held");
+    test.dispatch();
+    return follower;
+  });
+  // The turn is over once the first one's is taken back.
+  test.readMs = 10;
+  const released = test.broker.releasePel("holder");
+  test.readMs = 0;
+  second!.ack(1);
+  test.publisher("orders", "later").publish("came later");
+  test.dispatch();
+  assertEquals(second!.follower.pending.count, 1);
+  const { result } = await countTurns(test, released);
+  assertEquals(result, 1);
+  assertEquals(second!.follower.pending.runs.map(({ isBegun }) => isBegun), [false]);
+  // Its client has received the first one only.
+  second!.close(1);
+  assertEquals(test.getStream("orders").ready, 1);
+  assertEquals(test.broker.hasStream("orders.dead"), false);
+});
+
 Deno.test("a session that ends counts what its followers held, so that others are served in between", () => {
   const test = new TestBroker("orders");
   const [first, second] = hold(test);

@@ -2,16 +2,23 @@ import { endTaken } from "../coalescing/coalescing.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { DropCount } from "../engine.ts";
 import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
-import { findExcess } from "../stream/stream_limits.ts";
+import { type ExcessBounds, findExcess } from "../stream/stream_limits.ts";
 import { Pace } from "../pacing/pace.ts";
 import type { Store } from "../store/store.ts";
 import type { Stream } from "../stream/stream.ts";
+
+/** A stream that comes down to its limit. */
+interface Trim {
+  /** The last messages that were added, which stay. */
+  added: IdRange;
+  readonly ended: Promise<void>;
+}
 
 /** Drops messages that were not acknowledged: to make room, or because a stream is purged. */
 export class Removal {
   readonly #context: RuleContext;
   /** The streams that are over their limits, and come down to them in turns. */
-  readonly #trimmed = new Set<Stream>();
+  readonly #trims = new Map<Stream, Trim>();
 
   constructor(context: RuleContext) {
     this.#context = context;
@@ -33,17 +40,20 @@ export class Removal {
    * once, so that it never grows, and others in turns.
    */
   makeRoom(stream: Stream, added: IdRange): void {
-    const { options: { overflow, maxBytes }, backlog } = stream;
+    const { options: { overflow, maxMessages, maxBytes }, backlog } = stream;
     if (overflow !== "drop-oldest") return;
-    const count = backlog.count - added.count;
+    const count = maxMessages === null ? Infinity : backlog.count - added.count;
     const bytes = maxBytes === null
       ? Infinity
       : backlog.bytes - backlog.measure(added.firstId, added.count);
+    const trim = this.#trims.get(stream);
+    // Those that came before are old now.
+    if (trim !== undefined) trim.added = added;
     while (backlog.count > count || backlog.bytes > bytes) {
-      if (!this.#dropExcess(stream, added, added.count)) return;
+      const most = { count: backlog.count - count, bytes: backlog.bytes - bytes };
+      if (!this.#dropExcess(stream, added, most)) return;
     }
-    if (findExcess(stream, added, 1) === undefined || this.#trimmed.has(stream)) return;
-    void this.#trim(stream, added);
+    if (findExcess(stream, added, { ids: 1 }) !== undefined) void this.#trim(stream, added);
   }
 
   /** Drops messages in turns until a stream keeps its limit; resolves when all that was decided is durable. */
@@ -63,21 +73,36 @@ export class Removal {
     await this.#trim(stream, { firstId: stream.intake.storedNextId, count: 0 });
   }
 
-  /** Drops the oldest messages of a stream that is over its limit, as many in a turn as there is time for. */
-  async #trim(stream: Stream, added: IdRange): Promise<void> {
-    this.#trimmed.add(stream);
+  /**
+   * Drops the oldest messages of a stream that is over its limit, as many in a turn as there is time for; whoever
+   * asks for it meanwhile waits for the same turns.
+   */
+  #trim(stream: Stream, added: IdRange): Promise<void> {
+    const underway = this.#trims.get(stream);
+    if (underway !== undefined) {
+      underway.added = added;
+      return underway.ended;
+    }
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    const trim: Trim = { added, ended };
+    this.#trims.set(stream, trim);
+    void this.#runTrim(stream, trim).finally(resolve);
+    return ended;
+  }
+
+  async #runTrim(stream: Stream, trim: Trim): Promise<void> {
     const pace = new Pace(this.#context.now);
-    while (this.#dropExcess(stream, added, pace.size)) {
+    while (this.#dropExcess(stream, trim.added, { ids: pace.size })) {
       if (!pace.isOver()) continue;
       if (!await this.#hasNextTurn(stream)) break;
       pace.begin();
     }
-    this.#trimmed.delete(stream);
+    this.#trims.delete(stream);
   }
 
   /** Drops some of the oldest messages of a stream that is over its limit; returns whether it was. */
-  #dropExcess(stream: Stream, added: IdRange, countMax: number): boolean {
-    const old = findExcess(stream, added, countMax);
+  #dropExcess(stream: Stream, added: IdRange, most: ExcessBounds): boolean {
+    const old = findExcess(stream, added, most);
     if (old === undefined) return false;
     for (const run of joinRanges(stream.share.takeUnheld([old]))) this.forget(stream, run);
     return true;

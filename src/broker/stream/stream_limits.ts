@@ -78,33 +78,42 @@ export function reserveLanes(
   if (countsLanes(stream, batch.flags ?? 0)) stream.share.requireLanes().reserve(firstId, batch);
 }
 
+/** How many ids may be looked at, and how many messages and bytes may be too much, at most. */
+export interface ExcessBounds {
+  readonly ids?: number;
+  readonly count?: number;
+  readonly bytes?: number;
+}
+
 /**
  * Finds messages to drop, if a stream is over its limit after messages were added: the oldest ones, and those
  * among them that followers hold.
  *
- * @param countMax How many ids at most.
+ * @param most How much of what is too much, if not all.
  */
 export function findExcess(
   stream: Stream,
   added: IdRange,
-  countMax: number,
+  most: ExcessBounds = {},
 ): IdRange | undefined {
   const { maxMessages, maxBytes, overflow } = stream.options;
   if (overflow !== "drop-oldest") return undefined;
   const { count, bytes } = stream.backlog;
-  const excess = maxMessages === null ? 0 : count - maxMessages;
-  const excessBytes = maxBytes === null ? 0 : bytes - maxBytes;
+  const { ids = Infinity, count: countMax = Infinity, bytes: bytesMax = Infinity } = most;
+  const excess = maxMessages === null ? 0 : Math.min(count - maxMessages, countMax);
+  const excessBytes = maxBytes === null ? 0 : Math.min(bytes - maxBytes, bytesMax);
   if (excess <= 0 && excessBytes <= 0) return undefined;
   const run = stream.share.findOldest();
-  // The new messages stay, even if followers hold so much that there is no room for them.
-  const endId = Math.max(added.firstId, added.firstId + Math.min(excess, added.count - 1));
+  // The newest message stays, even if followers hold so much that there is no room for it.
+  const endId = added.firstId + (excess > 0 ? Math.max(0, added.count - 1) : 0);
   if (run === undefined || run.firstId >= endId) return undefined;
   const { firstId } = run;
-  const most = Math.min(countMax, endId - firstId);
+  const idCount = Math.min(ids, endId - firstId);
   // So many ids have no more messages than are too many.
-  if (excess > 0) return { firstId, count: Math.min(most, excess) };
-  if (measure(stream, { firstId, count: most }) <= excessBytes) return { firstId, count: most };
-  const inRun = Math.min(run.count, most);
+  if (excess > 0) return { firstId, count: Math.min(idCount, excess) };
+  const all = { firstId, count: idCount };
+  if (measure(stream, all) <= excessBytes) return all;
+  const inRun = Math.min(run.count, idCount);
   return { firstId, count: countFor(stream, firstId, inRun, excessBytes) };
 }
 

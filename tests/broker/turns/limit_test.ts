@@ -94,6 +94,59 @@ for (const [kind, wishesAt] of KINDS) {
   });
 }
 
+Deno.test("a limit is kept in the end, also if more than it allows comes while it falls", async () => {
+  const test = new TestBroker("orders");
+  publishMany(test, MANY, () => ({}));
+  test.readMs = PIECE_MS;
+  const update = test.broker.updateStream("orders", { maxMessages: 10, overflow: "drop-oldest" });
+  const { turns } = await countTurns(test, update, (turn) => {
+    publishMany(test, 500, () => ({}), `other ${turn}`);
+    assertLessOrEqual(countAll(test), MANY);
+  });
+  assertGreater(turns, 3);
+  assertEquals(countAll(test), 10);
+  assertEquals(listIds(test)[0], MANY + 500 * turns - 9);
+});
+
+Deno.test("a limit that falls again and again at once has turns as short as one", async () => {
+  const test = new TestBroker("orders");
+  publishMany(test, MANY, (index) => ({ priority: index % 3 }));
+  test.readMs = PIECE_MS;
+  const updates = Promise.all(
+    Array.from(
+      { length: 20 },
+      (_, index) =>
+        test.broker.updateStream("orders", { maxMessages: LEFT - index, overflow: "drop-oldest" }),
+    ),
+  );
+  let before = MANY;
+  const { turns } = await countTurns(test, updates, () => {
+    assertLessOrEqual(before - countAll(test), TURN_COUNT_MAX);
+    before = countAll(test);
+  });
+  assertGreater(turns, 3);
+  assertEquals(countAll(test), LEFT - 19);
+});
+
+Deno.test("a large message takes the place of many small ones at once, and of no more than it needs", () => {
+  for (const wishesAt of [() => ({}), (index: number) => ({ key: `key ${index}` })]) {
+    const test = new TestBroker();
+    const each = 100;
+    test.create("orders", { maxBytes: LEFT * each, overflow: "drop-oldest" });
+    publishMany(test, 10 * LEFT, wishesAt);
+    const { bytes } = test.getStream("orders");
+    const [before, events] = [countAll(test), test.events.length];
+    const small = bytes / before;
+    test.publisher("orders", "other").publish("x".repeat(each * LEFT / 2));
+    // One event for the message, and one for all that went.
+    assertLessOrEqual(test.events.length - events, 3);
+    const left = test.getStream("orders").bytes;
+    assertLessOrEqual(left, LEFT * each);
+    assertGreater(left, LEFT * each - 2 * small);
+    assertGreater(before - countAll(test), LEFT / 4);
+  }
+});
+
 Deno.test("a limit of bytes that falls drops some thousand messages in a turn, and no more than needed", async () => {
   const test = new TestBroker("orders");
   publishMany(test, MANY, (index) => ({ priority: index % 3 }));

@@ -319,13 +319,13 @@ export class Committer implements Appender {
   #write(group: Group): WrittenGroup {
     const segment = this.#segment;
     if (group.isEmpty) return { group, segment, offset: segment.size };
-    const { journalId, level } = this.#options;
+    const { journalId, level, counters } = this.#options;
     if (this.#isClosing && segment.isAhead) segment.cutOff();
-    else if (level === "always") segment.prepare(group.size);
+    else if (level === "always") counters.writtenBytes += segment.prepare(group.size);
     this.#isMarked = group.isMark;
     group.seal({ position: segment.end, journalId }, this.#proof.position);
     const offset = segment.append(group.bytes);
-    this.#options.counters.writtenBytes += group.bytes.length;
+    counters.writtenBytes += group.bytes.length;
     segment.underwayCount += group.stored.length;
     for (const written of group.written) written();
     if (!this.#isDirty) this.#dirtySince = this.#options.now();

@@ -39,9 +39,9 @@ export interface SimulatedDiskOptions {
   readonly seed: number;
   /** How many bytes fit on it; by default there is no end. */
   readonly capacity?: number | undefined;
-  /** How likely a flush of a file only pretends to be one, and whether all of the directory do. */
   /** How many zeros its files want ahead; by default none. */
   readonly aheadBytes?: number | undefined;
+  /** How likely a flush of a file only pretends to be one, and whether all of the directory do. */
   readonly lying?: { readonly skipFileSync?: number; readonly skipDirectorySync?: boolean };
 }
 

@@ -51,6 +51,9 @@ export class SegmentFile implements Segment {
   /** Where the zeros ahead end; infinite if there are to be none any more. */
   #aheadEnd = 0;
   #smallCount = 0;
+  /** The bytes of small groups, and of zeros that large ones have taken the place of. */
+  #smallBytes = 0;
+  #wastedBytes = 0;
 
   constructor(base: number, file: DiskFile, size: number) {
     this.base = base;
@@ -125,19 +128,28 @@ export class SegmentFile implements Segment {
 
   /**
    * Puts zeros ahead of a group that is about to be written, unless there are some, or groups are too large to
-   * gain from them.
+   * gain from them. Returns how many.
    */
-  prepare(bytes: number): void {
+  prepare(bytes: number): number {
     const { aheadBytes = 0 } = this.#file;
-    this.#smallCount = bytes * SMALL_PER_AHEAD > aheadBytes ? 0 : this.#smallCount + 1;
     const end = this.size + bytes;
-    if (this.#smallCount < SMALL_COUNT_MIN || end <= this.#aheadEnd) return;
+    if (bytes * SMALL_PER_AHEAD > aheadBytes) {
+      this.#smallCount = 0;
+      if (this.isAhead) this.#wastedBytes += Math.min(bytes, this.#aheadEnd - this.size);
+      return 0;
+    }
+    this.#smallCount++;
+    this.#smallBytes += bytes;
+    const isWorthIt = this.#smallCount >= SMALL_COUNT_MIN && this.#wastedBytes <= this.#smallBytes;
+    if (!isWorthIt || end <= this.#aheadEnd) return 0;
     try {
       writeAll(this.#file, new Uint8Array(aheadBytes), end);
       this.#aheadEnd = end + aheadBytes;
+      return aheadBytes;
     } catch (error) {
       if (!(error instanceof DiskFullError)) throw error;
       this.cutOff();
+      return 0;
     }
   }
 

@@ -19,6 +19,7 @@ import {
 } from "../collections/id_ranges.ts";
 import { LogBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_runs.ts";
+import { MovingRoom } from "../pacing/moving_room.ts";
 import { Pace } from "../pacing/pace.ts";
 import { STREAMS_MAX } from "../state/router.ts";
 import type { Removal } from "./removal.ts";
@@ -32,10 +33,7 @@ import { findFull } from "../stream/stream_limits.ts";
 /** The most bytes that one event moves to another stream, unless a single message is larger. */
 const TRANSFER_BYTES_MAX = 128 * 1024;
 
-/** How many messages are moved at a time until they are stored: one flush of the disk may store all of them. */
-const MOVED_MAX = 512;
-
-/** How many of them make an event, at most. */
+/** How many messages make an event, at most. */
 const PIECE_MAX = 128;
 
 /** The pause before messages that could not be stored are tried again, in milliseconds. */
@@ -73,8 +71,7 @@ export class DeadLetters {
   readonly #removal: Removal;
   /** Messages for which there was no room among the dead letters. */
   #stuck: Burial[] = [];
-  /** How many messages are about to be stored in another stream. */
-  #movedCount = 0;
+  readonly #room = new MovingRoom();
   readonly #alarm = new Alarm((now) => this.#retry(now));
 
   constructor(parts: RuleContext, removal: Removal) {
@@ -82,9 +79,9 @@ export class DeadLetters {
     this.#removal = removal;
   }
 
-  /** Whether so many messages are about to be stored elsewhere that others should wait for that. */
+  /** Whether so many messages are about to be stored elsewhere that those which expire should wait for that. */
   get isBusy(): boolean {
-    return this.#movedCount >= MOVED_MAX;
+    return this.#room.isFull("bury");
   }
 
   /**
@@ -120,7 +117,7 @@ export class DeadLetters {
     const sent: RedriveOutcome = { count: 0, error: undefined };
     const pace = new Pace(this.#parts.now, PIECE_MAX);
     for (const part of divideRanges(wanted, PIECE_MAX)) {
-      if (pace.isOver() || this.isBusy) {
+      if (pace.isOver() || this.#room.isFull("redrive")) {
         if (!await this.#hasNextTurn(share.store)) break;
         pace.begin();
       }
@@ -138,7 +135,7 @@ export class DeadLetters {
   /** Waits for a turn in which messages may be moved; returns whether their stream is still there. */
   async #hasNextTurn({ number }: Store): Promise<boolean> {
     const store = this.#parts.state.router.getNumbered(number);
-    do await this.#parts.nextTurn(); while (this.isBusy);
+    await this.#room.wait(() => this.#parts.nextTurn());
     return this.#parts.state.router.getNumbered(number) === store;
   }
 
@@ -264,7 +261,7 @@ export class DeadLetters {
       readonly fromId: number;
       readonly batch: MessageBatch;
       readonly now: number;
-      /** Called when they are durable, before they are removed from this one. */
+      /** Given up: called when they are durable, before they are removed from this one. Undefined if they go back. */
       readonly stored?: () => void;
     },
     failed: (error: BrokerError) => void,
@@ -275,12 +272,12 @@ export class DeadLetters {
     const firstId = target.intake.reserve(count, bytes);
     const leaving = { firstId: fromId, count };
     notes.leaving.add(leaving);
-    this.#movedCount += count;
+    const leaveRoom = this.#room.take(count, stored === undefined ? "redrive" : "bury");
     const storedAt = Math.floor(now);
     const end = () => {
       target.intake.conclude(count, bytes);
       notes.leaving.delete(leaving);
-      this.#movedCount -= count;
+      leaveRoom();
     };
     this.#parts.log.store({
       type: "transferred",

@@ -111,3 +111,26 @@ Deno.test("messages that expire are carried to the dead letters as fast as they 
   }
   assertEquals(before, 4 * MOVED_MAX);
 });
+
+Deno.test("a few letters go back while very many messages expire, which go on meanwhile", async () => {
+  const test = bury(10);
+  publishMany(test, 20_000, () => ({ ttlMs: 5000 }), "more");
+  test.now += 10_000;
+  test.isSlow = true;
+  test.broker.tick(++test.now);
+  const redrive = test.broker.redrive("orders.dead", IDS.slice(0, 10));
+  const flushTurns = 3;
+  const { turns, result } = await countTurns(test, redrive, (turn) => {
+    if (turn % flushTurns === flushTurns - 1) test.sync();
+    assertLessOrEqual(turn, 4 * flushTurns);
+  });
+  assertEquals(result, { count: 10, skipped: 0 });
+  const dead = test.getStream("orders.dead").ready;
+  assertGreater(dead, MOVED_MAX);
+  // Nothing is kept for letters while none wait: those that expire have all of the room again.
+  for (let turn = turns; turn < turns + 2 * flushTurns; turn++) {
+    if (turn % flushTurns === flushTurns - 1) test.sync();
+    test.broker.tick(++test.now);
+  }
+  assertGreater(test.getStream("orders.dead").ready - dead, MOVED_MAX);
+});

@@ -158,6 +158,13 @@ export class WorkWorld {
     this.#time.now += ms;
     engine.tick(this.#time.now);
     engine.tend(this.#time.now);
+    this.#lookAtBreakers();
+  }
+
+  /** One of a lane that nobody uses any more closes by itself. */
+  #lookAtBreakers(): void {
+    const { ledger } = this.#parts;
+    ledger.breakers.look(this.#parts, this.#life!);
   }
 
   #planFaults(): void {

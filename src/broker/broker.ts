@@ -394,7 +394,6 @@ export class Broker {
       const { follower } = attachment;
       this.#attachments.remove(attachment);
       this.#deliveries.takeShare(follower, stream.share, this.context.now());
-      follower.sink.noteDeleted(stream.name);
     }
   }
 }

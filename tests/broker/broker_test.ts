@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { BrokerError } from "../../protocol.ts";
 import { NO_TOTALS } from "../../src/protocol/answers/stream_info.ts";
 import { STREAM_OPTIONS_DEFAULT } from "../../src/protocol/messages/stream_options.ts";
@@ -232,6 +232,32 @@ Deno.test("followers are attached to so many streams and no more, and nothing el
   follower.close();
   broker.createStream("c");
   assertEquals(describeStreams(broker).map(({ followers }) => followers), [1, 1, 1]);
+});
+
+Deno.test("a follower of very many streams that ends leaves room for another one at once", async () => {
+  const streamCount = 5000;
+  const broker = crowdedBroker(streamCount);
+  for (let index = 0; index < streamCount; index++) broker.createStream(`stream-${index}`);
+  const open = (sink: RecordingFollowerSink) =>
+    broker.openFollower({
+      name: "all",
+      bind: { routeString: ".", bindType: "regex", ignoreCase: false },
+      messages: 1,
+      bytes: 1,
+    }, sink);
+  const sink = new RecordingFollowerSink();
+  const first = open(sink);
+  first.close();
+  assertGreater(first.follower.attachments.size, 0);
+  const second = open(new RecordingFollowerSink());
+  for (let turn = 0; first.follower.attachments.size > 0; turn++) {
+    broker.tick(1001 + turn);
+    for (let wait = 0; wait < 3; wait++) await Promise.resolve();
+  }
+  // What it leaves later is not counted a second time.
+  assertThrows(() => open(new RecordingFollowerSink()), BrokerError);
+  second.close();
+  open(new RecordingFollowerSink());
 });
 
 Deno.test("a follower of many streams is attached to them step by step, while some come and go", () => {

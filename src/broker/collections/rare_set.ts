@@ -24,6 +24,13 @@ export class RareSet<T> {
     return true;
   }
 
+  /** Counts some of the values. */
+  countOf(isMeant: (item: T) => boolean): number {
+    let count = 0;
+    if (this.#items !== undefined) { for (const item of this.#items) if (isMeant(item)) count++; }
+    return count;
+  }
+
   /** The values, in the order in which they were added. */
   *[Symbol.iterator](): Generator<T> {
     if (this.#items !== undefined) yield* this.#items;

@@ -83,9 +83,15 @@ export class Attachments {
     return true;
   }
 
-  /** Detaches a follower from some of its streams, `countMax` at most; returns whether these were all. */
-  removeSome(follower: FollowerState, countMax: number): boolean {
+  /** Notes that a follower has ended: its streams count no more from now on, however long it takes to leave them. */
+  end(follower: FollowerState): void {
     this.#dropRest(follower);
+    this.#count -= follower.attachments.size * weigh(follower);
+    follower.isEnded = true;
+  }
+
+  /** Detaches a follower that has ended from some streams, `countMax` at most; returns whether these were all. */
+  removeSome(follower: FollowerState, countMax: number): boolean {
     let left = countMax;
     for (const attachment of follower.attachments.values()) {
       if (left-- === 0) return false;
@@ -141,6 +147,6 @@ export class Attachments {
   }
 }
 
-function weigh({ bind }: FollowerState): 0 | 1 {
-  return bind.bindType === "regex" ? 1 : 0;
+function weigh({ bind, isEnded }: FollowerState): 0 | 1 {
+  return bind.bindType === "regex" && !isEnded ? 1 : 0;
 }

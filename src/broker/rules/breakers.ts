@@ -142,5 +142,7 @@ export class Breakers {
 }
 
 function tellFollowers({ attachments, store: { name } }: Share, isOpen: boolean): void {
-  for (const { follower } of attachments) follower.sink.noteBreaker?.(name, isOpen);
+  for (const { follower } of attachments) {
+    if (!follower.isEnded) follower.sink.noteBreaker?.(name, isOpen);
+  }
 }

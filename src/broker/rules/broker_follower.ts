@@ -156,6 +156,7 @@ export class BrokerFollower implements EngineFollower {
     context.state.router.removeFollower(this.follower);
     // Until it is detached from all streams nothing is delivered to it.
     this.follower.setCredit(0, 0);
+    attachments.end(this.follower);
     if (!attachments.removeSome(this.follower, DETACHED_MAX)) void this.#detachRest();
     init.ended?.();
     return true;

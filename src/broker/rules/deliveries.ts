@@ -341,11 +341,14 @@ export class Deliveries {
     if (reportsBegin && first !== undefined) first.share.notes.doubtful.add(first.firstId);
   }
 
-  /** Takes away the deliveries of a stream that is deleted. */
+  /** Takes away the deliveries of a stream that is deleted, and tells their follower. */
   takeShare(follower: FollowerState, share: Share, now: number): void {
+    if (follower.isEnded) return;
+    const { name } = share.store;
     const taken = follower.pending.takeOf((run) => run.share === share);
-    this.#returns.tellRevoked(follower, taken, `stream "${share.store.name}" was deleted`);
+    this.#returns.tellRevoked(follower, taken, `stream "${name}" was deleted`);
     this.#returns.noteTaken(follower, now);
+    follower.sink.noteDeleted(name);
   }
 
   #takeBack(

@@ -47,6 +47,8 @@ export class FollowerState {
   readonly ordersKeys: boolean;
   /** How many messages it works on at once: it holds no more of what is limited. */
   slots: number;
+  /** Whether it holds nothing any more and hears nothing: it only leaves its streams. */
+  isEnded = false;
   readonly attachments: Map<Share, Attachment> = new Map();
   /** The attachments to shares that have messages for it, in the order in which it takes from them. */
   readonly turns: AttachmentQueue = new AttachmentQueue();

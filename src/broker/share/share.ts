@@ -63,7 +63,7 @@ export class Share implements TurnRules, LaneListener {
   readonly delayed: DatedRuns;
   readonly notes: MessageNotes;
   readonly waiting: AttachmentQueue = new AttachmentQueue();
-  /** All followers, waiting or not. */
+  /** All followers, waiting or not; those that have ended leave in turns. */
   readonly attachments: RareSet<Attachment> = new RareSet();
   /** Undefined before the first message with a key. */
   keys: Keys | undefined;
@@ -227,6 +227,11 @@ export class Share implements TurnRules, LaneListener {
   /** Notes that messages whose lanes had their turn have gone to a follower. */
   noteChosen(count: number): void {
     this.#pendingCount += count;
+  }
+
+  /** How many followers are open. */
+  get followerCount(): number {
+    return this.attachments.countOf(({ follower }) => !follower.isEnded);
   }
 
   /** The ready messages in a range of ids that were delivered before. */

@@ -150,7 +150,7 @@ export class Stream extends Store {
       ...oldestReadyMs !== undefined && { oldestReadyMs },
       delayed: share.delayed.messageCount,
       pending: share.pendingCount,
-      followers: share.attachments.size,
+      followers: share.followerCount,
       bytes: this.backlog.bytes,
       nextId: this.intake.nextId,
       durability,

@@ -127,7 +127,8 @@ function explainBreaker({ breakers, store }: Share): string[] {
 /** Why ready messages wait: the stream is paused, nobody is there, or nobody takes more. */
 function explainWaits(share: Share, filter: StreamFilter | undefined): string[] {
   const { store, readyCount } = share;
-  const followers = [...share.attachments].map(({ follower }) => follower);
+  const followers = [...share.attachments].map(({ follower }) => follower)
+    .filter(({ isEnded }) => !isEnded);
   const sentences: string[] = [];
   if (share.isPaused) {
     const waits = say(readyCount, "message waits", "messages wait");
@@ -174,14 +175,14 @@ function explainFailures({ store, notes: { failures } }: Share): string[] {
   ];
 }
 
-function explainEmpty({ store, isPaused, attachments }: Share): string[] {
+function explainEmpty({ store, isPaused, followerCount }: Share): string[] {
   const { nextId } = store.intake;
   const before = nextId === 1
     ? "no message has been stored yet"
     : `${say(nextId - 1, "message was", "messages were")} stored so far`;
   const sentences = [`The stream is empty: ${before}.`];
   if (isPaused) sentences.push("It is paused: new messages will wait until it is resumed.");
-  if (attachments.size === 0) sentences.push("There is no follower.");
+  if (followerCount === 0) sentences.push("There is no follower.");
   return sentences;
 }
 

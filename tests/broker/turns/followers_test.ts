@@ -107,6 +107,9 @@ Deno.test("a follower of very many streams leaves them in turns, and gets nothin
   assertEquals(follower.received, ["orders:1×1"]);
   follower.close();
   assertEquals(test.getStream("orders").pending, 0);
+  const last = `stream-${streamCount - 1}`;
+  assertEquals(test.getStream(last).followers, 0);
+  assertEquals((await test.broker.explain(last)).at(-1), "There is no follower.");
   let before = streamCount;
   for (let turn = 0; follows() > 0; turn++) {
     // One more where a stream is deleted.
@@ -122,6 +125,7 @@ Deno.test("a follower of very many streams leaves them in turns, and gets nothin
     for (let wait = 0; wait < 3; wait++) await Promise.resolve();
   }
   assertEquals(follower.received.length, 1);
+  assertEquals(follower.sink.deleted, []);
   assertEquals(before < streamCount, true);
   assertEquals(test.getStream(`stream-${streamCount - 1}`).followers, 0);
   // There is room for another one.

@@ -208,8 +208,8 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     if (noteReady === undefined || this.cluster !== undefined) {
       return this.state.finishRestoration(this.now);
     }
-    const total = this.state.messageCount;
-    let count = 0;
+    let [count, total] = [0, 0];
+    for (const { backlog } of this.state.router.streams) total += backlog.count;
     for (const step of this.state.finishRestorationInSteps(this.now)) {
       count += step;
       const turn = noteReady(count, total);

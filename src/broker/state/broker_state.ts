@@ -28,11 +28,10 @@ import { Router } from "./router.ts";
 import { RuleTime } from "../events/rule_time.ts";
 import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
-import type { LaneSettings } from "../../protocol/lane_settings.ts";
 import { LimitTable } from "../serving/limit_table.ts";
 import { ScheduleTable } from "../schedules/table/schedule_table.ts";
 import { Stream } from "../stream/stream.ts";
-import { findDedupId, StreamRestoration } from "../stream/stream_restoration.ts";
+import { findDedupId, finishStream, StreamRestoration } from "../stream/stream_restoration.ts";
 import { UnwrittenStreams } from "../stream/unwritten_streams.ts";
 
 /** The interval at which old dedup ids are forgotten while events are only read, in milliseconds. */
@@ -219,17 +218,9 @@ export class BrokerState {
     this.router.getNumbered(number)?.intake.skipIds(nextId);
   }
 
-  /** How many messages there are in all streams; counted anew. */
-  get messageCount(): number {
-    let count = 0;
-    for (const { backlog } of this.router.streams) count += backlog.count;
-    return count;
-  }
-
   /** Ends recovery: no follower holds a message. */
   finishRestoration(now: number): void {
-    const steps = this.finishRestorationInSteps(now);
-    while (!steps.next().done);
+    this.finishRestorationInSteps(now).forEach(() => {});
   }
 
   /** Ends recovery in steps, each of which gives a number of messages that are ready; nothing may happen meanwhile. */
@@ -241,10 +232,7 @@ export class BrokerState {
     const standIns = this.#standIns;
     this.#standIns = undefined;
     for (const stream of this.router.streams) {
-      const standIn = standIns?.get(stream.number);
-      // What was gathered of it is not needed any more.
-      standIns?.delete(stream.number);
-      if (standIn !== undefined) yield* standIn.finishInSteps(now);
+      if (standIns !== undefined) yield* finishStream(stream, standIns, now);
       this.#options.messagesAdded(stream);
     }
   }
@@ -303,7 +291,7 @@ export class BrokerState {
   }
 
   #addMessages(event: Published): void {
-    const { publisher, sequence, settled = 0, storedIn, storedAt, notes } = event;
+    const { publisher, sequence, settled = 0, storedIn, storedAt, notes, place, flags } = event;
     if (notes !== undefined) this.#applyNotes(notes, storedIn[0]);
     const content = readCoalesced(event.batch);
     const batch = shareBatch(event.batch, storedIn.length);
@@ -316,7 +304,6 @@ export class BrokerState {
       const stream = this.router.getNumbered(number);
       // The stream was deleted since the decision, and the batch with it.
       if (stream === undefined) continue;
-      const { place, flags } = event;
       const until = notes?.replaces?.find((one) => one.number === number)?.until;
       const coalesced = content && { ...content, until };
       const details = { place, flags, storedAt, expiresAt, dedupId, coalesced };
@@ -400,7 +387,7 @@ export class BrokerState {
     if (ready.count > before) this.#options.messagesAdded(stream);
   }
 
-  #setLanes(number: number, lanes: readonly (readonly [string, LaneSettings | null])[]): void {
+  #setLanes(number: number, lanes: Parameters<Stream["share"]["setLanes"]>[0]): void {
     this.router.getNumbered(number)?.share.setLanes(lanes, this.#options.limitWatch.now());
   }
 

@@ -1,7 +1,7 @@
 import type { MessageBatch } from "../../../protocol.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
 import { findEntryLane } from "../../protocol/messages/properties.ts";
-import { GatheredRuns } from "../collections/gathered_runs.ts";
+import { GatheredRuns } from "./gathered_runs.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { Share } from "../share/share.ts";
 

@@ -1,5 +1,5 @@
 import { BrokerError } from "../../../protocol.ts";
-import { GatheredCursor, type GatheredRuns } from "../collections/gathered_runs.ts";
+import { GatheredCursor, type GatheredRuns } from "./gathered_runs.ts";
 import { RangeCursor } from "../collections/id_ranges.ts";
 import type { NotedRun } from "../collections/run_part.ts";
 import type { TimedRun } from "../collections/timed_runs.ts";

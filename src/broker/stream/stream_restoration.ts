@@ -13,7 +13,7 @@ import {
 } from "../../protocol/messages/entry.ts";
 import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
 import type { DatedRun } from "../collections/dated_runs.ts";
-import { GatheredRuns } from "../collections/gathered_runs.ts";
+import { GatheredRuns } from "./gathered_runs.ts";
 import { RangeCursor } from "../collections/id_ranges.ts";
 import type { Coalesced, ExpirySet, Kept, KeptMessage } from "../event.ts";
 import { listWaiting, noteCoalescedEntries } from "./coalesced_restoration.ts";
@@ -243,4 +243,15 @@ export class StreamRestoration {
 export function findDedupId({ buffer, start }: MessageBatch): string | undefined {
   if ((readEntryFlags(buffer, start) & PropertyFlag.dedupId) === 0) return undefined;
   return readProperties(buffer, start).dedupId;
+}
+
+/** Ends the replay of a stream in steps, if it has a stand-in, which is not needed any more. */
+export function* finishStream(
+  { number }: Stream,
+  standIns: Map<number, StreamRestoration>,
+  now: number,
+): Generator<number> {
+  const standIn = standIns.get(number);
+  standIns.delete(number);
+  if (standIn !== undefined) yield* standIn.finishInSteps(now);
 }

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { GatheredCursor, GatheredRuns } from "../../../src/broker/collections/gathered_runs.ts";
+import { GatheredCursor, GatheredRuns } from "../../../src/broker/stream/gathered_runs.ts";
 import { byFirstId, joinRanges, RangeCursor } from "../../../src/broker/collections/id_ranges.ts";
 import { Random } from "../../support/random.ts";
 

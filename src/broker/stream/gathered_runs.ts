@@ -1,4 +1,4 @@
-import { type IdRange, RangeCursor } from "./id_ranges.ts";
+import { type IdRange, RangeCursor } from "../collections/id_ranges.ts";
 
 /** Numbers of one run: its first id, how many ids it has, its time, its traits. */
 const WIDTH = 4;

@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { Verdict } from "../support/checking/verdict.ts";
+import { isLong } from "../support/length.ts";
 import { Random } from "../support/random.ts";
 import type { Plant } from "./broker/planted.ts";
 import { SoakedBroker } from "./broker/soaked_broker.ts";
@@ -95,5 +96,6 @@ Deno.test("nothing is found in a broker as it should be, also on ways that are c
   const { examples, confirmed } = await load(place);
   assertEquals(examples, []);
   assert(confirmed > 0);
-  assertEquals(await churn(place), []);
+  // The soak itself does that, too.
+  if (isLong) assertEquals(await churn(place), []);
 });

@@ -320,7 +320,7 @@ export class Committer implements Appender {
     const segment = this.#segment;
     if (group.isEmpty) return { group, segment, offset: segment.size };
     const { journalId, level, counters } = this.#options;
-    if (this.#isClosing && segment.isAhead) segment.cutOff();
+    if (this.#isClosing) segment.finish();
     else if (level === "always") counters.writtenBytes += segment.prepare(group.size);
     this.#isMarked = group.isMark;
     group.seal({ position: segment.end, journalId }, this.#proof.position);

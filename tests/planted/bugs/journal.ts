@@ -106,8 +106,8 @@ export const JOURNAL_BUGS: readonly PlantedBug[] = [
   {
     what: "zeros that were written ahead stay at an orderly stop",
     file: "src/engine/journal/committer.ts",
-    from: "if (this.#isClosing && segment.isAhead) segment.cutOff();",
-    to: "if (this.#isClosing && segment.isAhead) void segment;",
+    from: "if (this.#isClosing) segment.finish();",
+    to: "if (this.#isClosing) void segment;",
     found: tests("engine/journal/recovery/torn_test.ts"),
   },
   {

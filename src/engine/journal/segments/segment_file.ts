@@ -135,7 +135,7 @@ export class SegmentFile implements Segment {
     const end = this.size + bytes;
     if (bytes * SMALL_PER_AHEAD > aheadBytes) {
       this.#smallCount = 0;
-      if (this.isAhead) this.#wastedBytes += Math.min(bytes, this.#aheadEnd - this.size);
+      if (this.#isAhead) this.#wastedBytes += Math.min(bytes, this.#aheadEnd - this.size);
       return 0;
     }
     this.#smallCount++;
@@ -159,8 +159,12 @@ export class SegmentFile implements Segment {
     this.#aheadEnd = Infinity;
   }
 
-  /** Whether there are zeros behind its end, or were. */
-  get isAhead(): boolean {
+  /** Cuts zeros off that are behind its end: hardly anything comes any more. */
+  finish(): void {
+    if (this.#isAhead) this.cutOff();
+  }
+
+  get #isAhead(): boolean {
     return this.#aheadEnd > this.size && this.#aheadEnd < Infinity;
   }
 

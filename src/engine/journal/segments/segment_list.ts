@@ -189,7 +189,7 @@ export class SegmentList {
 
   async #rotate(): Promise<OpenSegment> {
     const { last } = this;
-    if (last.isAhead) last.cutOff();
+    last.finish();
     await last.file.sync();
     return await this.begin(last.end);
   }

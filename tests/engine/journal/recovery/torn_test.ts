@@ -54,6 +54,16 @@ Deno.test("zeros that were written ahead are not kept aside, and not there after
   assertEquals(disk.list().filter(({ name }) => name.includes(".torn-")), []);
 });
 
+Deno.test("an orderly stop leaves no zeros, however many groups there were before it", async () => {
+  for (let count = 0; count < 10; count++) {
+    const disk = new SimulatedDisk({ seed: 1, aheadBytes: AHEAD_BYTES });
+    const engine = await openJournal(disk);
+    for (let index = 0; index < count; index++) await engine.createStream(`stream-${index}`);
+    await engine.close();
+    for (const { name, size } of disk.list()) assert(size < AHEAD_BYTES, `${count}: ${name}`);
+  }
+});
+
 Deno.test("a journal whose segments are all gone although it was closed is not taken for a new one", async () => {
   const disk = new SimulatedDisk({ seed: 1 });
   const engine = await openJournal(disk);

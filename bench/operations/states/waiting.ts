@@ -111,17 +111,7 @@ export const WAITING: Case = {
     await bench.cursor.createStream(bench.stream);
     await fill(bench);
   },
-  operations: [
-    ...SENDING,
-    ...TAKING,
-    ...MEMBERS,
-    ...LOOKING,
-    ...REMOVING,
-    ...RULING,
-    OVERFLOW,
-    ...PURGING,
-    ...ENDING,
-  ],
+  operations: USUAL.toSpliced(SENDING.length + TAKING.length, 0, ...MEMBERS),
 };
 
 /** Messages that each have a key of their own, and some priority. */

@@ -109,8 +109,8 @@ export class DeadLetters {
   }
 
   /**
-   * Sends dead letters back to their streams, as many in a turn as there is time for, until there is no room; rejects if not even
-   * one has room.
+   * Sends dead letters back to their streams, as many in a turn as there is time for, until there is no room;
+   * rejects if not even one has room.
    */
   async redrive(share: Share, ids: readonly number[]): Promise<RedriveCount> {
     const wanted = joinRanges(ids.map((firstId) => ({ firstId, count: 1 })));

@@ -1,4 +1,4 @@
-import { Pace } from "./pace.ts";
+import { ProgressPace } from "./progress_pace.ts";
 import type { SegmentList } from "../segments/segment_list.ts";
 import type { Report } from "./recovery.ts";
 
@@ -15,12 +15,12 @@ export interface ProgressOptions {
 export class Progress {
   readonly #options: ProgressOptions;
   readonly #totalBytes: number;
-  readonly #pace: Pace;
+  readonly #pace: ProgressPace;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
     this.#totalBytes = options.segments.totals.bytes;
-    this.#pace = new Pace(options.now);
+    this.#pace = new ProgressPace(options.now);
   }
 
   /** Notes that all is read before an offset of a segment; the caller waits for what it returns. */

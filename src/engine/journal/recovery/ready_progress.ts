@@ -1,5 +1,5 @@
 import type { NoteProgress, Report } from "./recovery.ts";
-import { Pace } from "./pace.ts";
+import { ProgressPace } from "./progress_pace.ts";
 
 export interface ReadyProgressOptions {
   /** Returns a monotonic time, in milliseconds. */
@@ -11,7 +11,7 @@ export interface ReadyProgressOptions {
 /** How many messages of a journal that is read are ready again: tells it every second, and lets others have their turn. */
 export class ReadyProgress {
   readonly #options: ReadyProgressOptions;
-  #pace: Pace | undefined;
+  #pace: ProgressPace | undefined;
 
   constructor(options: ReadyProgressOptions) {
     this.#options = options;
@@ -19,7 +19,7 @@ export class ReadyProgress {
 
   /** Notes that so many messages are ready, of all; the caller waits for what it returns. */
   note(messages: number, of: number): Promise<void> | undefined {
-    return (this.#pace ??= new Pace(this.#options.now)).note(() => {
+    return (this.#pace ??= new ProgressPace(this.#options.now)).note(() => {
       const { report, noteProgress } = this.#options;
       const part = of === 0 ? 1 : messages / of;
       noteProgress?.(part, "ready");

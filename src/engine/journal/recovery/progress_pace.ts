@@ -5,7 +5,7 @@ const PROGRESS_MS = 1000;
 const TURN_MS = 50;
 
 /** The pace of long work: it is told every second how far it is, and others have their turn in between. */
-export class Pace {
+export class ProgressPace {
   readonly #now: () => number;
   readonly #beganAt: number;
   #toldAt: number;

@@ -43,7 +43,7 @@ export class Chromium implements AsyncDisposable {
       timezoneId: "Europe/Berlin",
     });
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(45_000);
     const watched = new WatchedPage(page, context);
     await watched.watch();
     await page.goto(address);

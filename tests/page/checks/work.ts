@@ -206,7 +206,8 @@ Deno.test("a search over many messages tells how far it is, and stops", async ()
   });
   await page.getByLabel("Body contains").fill("nowhere to be found");
   await page.getByRole("button", { name: "Search" }).click();
-  await page.getByText(/messages scanned, 0 found/).waitFor();
+  // A step ends by its time, too: on a busy machine it may be one message.
+  await page.getByText(/messages? scanned, 0 found/).waitFor();
   await page.getByRole("button", { name: "Stop" }).click();
   await page.getByText("– stopped").waitFor();
   gate.resolve();

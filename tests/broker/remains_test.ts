@@ -12,8 +12,9 @@ import { encodeBatch } from "../../protocol.ts";
 import { encodeBase64 } from "../../src/protocol/base64.ts";
 import { countTurns } from "./turns/many_at_once.ts";
 import { TestBroker } from "../support/broker/test_broker.ts";
+import { chooseLength } from "../support/length.ts";
 
-const COUNT = 300;
+const COUNT = chooseLength({ short: 90, long: 300 });
 const HOUR = 3_600_000;
 
 const { Map: PlainMap, Set: PlainSet } = globalThis;

@@ -4,6 +4,7 @@ import type { ClusterSeat } from "./cluster_seat.ts";
 import type { JournalCounters } from "./engine_counters.ts";
 import type { Decided, Event, Stored } from "./event.ts";
 import type { LiveSearch } from "./state/live_facts.ts";
+import type { PieceHead } from "./state/piece_head.ts";
 import type { SnapshotPiece } from "./state/snapshot.ts";
 
 /** The storage port of the rules: makes events durable, and reads them again at the next start. */
@@ -71,6 +72,8 @@ export interface LoggedState {
   /** Notes a time of the rules at which another broker has decided: it does not go back behind it. */
   noteTime(at: number): void;
   restorePiece(piece: SnapshotPiece): void;
+  /** Takes over what is new in a piece of a snapshot; returns false if the piece must be read for that. */
+  passPiece(head: PieceHead): boolean;
   /** Notes that ids below this one were used: their messages cannot be read any more. */
   skipIds(stream: number, nextId: number): void;
   noteDamage(stream: number, explain: (name: string) => BrokerError): void;

@@ -63,6 +63,8 @@ export interface EncodedRecord {
   readonly end: number;
 }
 
+const decoder = new TextDecoder();
+
 /** Intact bytes that cannot be read. */
 export class UnreadableRecordError extends Error {}
 
@@ -77,9 +79,14 @@ export function decodeJson({ meta }: EncodedRecord): unknown {
 
 /** Reads the JSON from a place of a meta to its end. */
 export function readJson(meta: DataView, offset: number): unknown {
-  const bytes = new Uint8Array(meta.buffer, meta.byteOffset + offset, meta.byteLength - offset);
+  const { buffer, byteOffset, byteLength } = meta;
+  return readJsonBytes(new Uint8Array(buffer, byteOffset + offset, byteLength - offset));
+}
+
+/** Reads JSON. Throws {@linkcode UnreadableRecordError} if it is none. */
+export function readJsonBytes(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return JSON.parse(decoder.decode(bytes));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : `${cause}`;
     throw new UnreadableRecordError(why, { cause });

@@ -26,6 +26,7 @@ import { shareBatch } from "../backlog/shared_batch.ts";
 import { PublisherRestoration } from "./publisher_restoration.ts";
 import { Router } from "./router.ts";
 import { RuleTime } from "../events/rule_time.ts";
+import type { PieceHead } from "./piece_head.ts";
 import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
 import { LimitTable } from "../serving/limit_table.ts";
@@ -178,6 +179,29 @@ export class BrokerState {
   beginRestoration(): void {
     this.#restoration = new PublisherRestoration(this.publishers, this.#options.hash);
     this.#standIns = new Map();
+  }
+
+  /** Takes over what is new in a piece of a snapshot; returns false if the piece must be read for that. */
+  passPiece(head: PieceHead): boolean {
+    const { piece, number, nextId } = head;
+    switch (piece) {
+      case "stream":
+        if (this.router.getNumbered(number) === undefined) return false;
+        this.#toldStream = undefined;
+        this.skipIds(number, nextId!);
+        return true;
+      case "breakers":
+      case "heldLanes":
+        return this.#toldStream === undefined;
+      case "messageIds":
+        if (this.#toldStream?.number === number) return false;
+        this.#restoration?.passDedupIds(head);
+        return true;
+      case "sameIds":
+        return this.#toldStream?.number !== number;
+      default:
+        return this.#restoration?.passPiece(head) ?? false;
+    }
   }
 
   /** Takes over a piece of a snapshot, unless its subject is known already. */

@@ -6,6 +6,7 @@ import type { StoredIn } from "../engine.ts";
 import type { Router } from "./router.ts";
 import type { SharedPlaces } from "./outcome_log.ts";
 import { KEPT } from "./snapshot_pieces.ts";
+import type { PieceHead } from "./piece_head.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import type { PublisherRegistry } from "./publisher_registry.ts";
 import type {
@@ -29,6 +30,12 @@ export interface RestoredBatch {
   readonly storedIn: readonly StoredAt[];
 }
 
+/** Dedup ids of a snapshot, which are read when they are asked for. */
+interface ToldIds {
+  readonly stream: number;
+  readonly read: () => DedupIdsPiece;
+}
+
 /** The publishers of an earlier broker, by number, gathered from its log. */
 export class PublisherRestoration {
   readonly #registry: PublisherRegistry;
@@ -39,8 +46,8 @@ export class PublisherRestoration {
 
   /** Dedup ids that were read lately: one message may be in many streams. */
   readonly #texts: TextMap<string>;
-  /** The dedup ids that a snapshot gave last, of one stream. */
-  #idsTold: DedupIdsPiece[] = [];
+  /** The dedup ids that a snapshot gave last, of one stream, if others may refer to them. */
+  #idsTold: ToldIds[] = [];
 
   constructor(registry: PublisherRegistry, hash?: KeyedHash) {
     this.#registry = registry;
@@ -64,15 +71,41 @@ export class PublisherRestoration {
   ): DedupIdsPiece["messageIds"] {
     if (piece.piece === "sameIds") {
       if (!isWanted || this.#idsTold[0]?.stream !== piece.like) return [];
-      return this.#idsTold.flatMap((told) => this.#resolve(told, piece.shift));
+      return this.#idsTold.flatMap((told) => this.#resolve(told.read(), piece.shift));
     }
-    if (this.#idsTold[0]?.stream !== piece.stream) this.#idsTold = [];
-    this.#idsTold.push(piece);
+    this.#noteIds(piece.stream, () => piece);
     return isWanted ? this.#resolve(piece, 0) : [];
+  }
+
+  /** Keeps dedup ids of a stream that is known as they are: others may refer to them. */
+  passDedupIds({ number, bytes, read }: PieceHead): void {
+    const copy = bytes.slice();
+    this.#noteIds(number, () => read(copy) as DedupIdsPiece);
+  }
+
+  #noteIds(stream: number, read: () => DedupIdsPiece): void {
+    if (this.#idsTold[0]?.stream !== stream) this.#idsTold = [];
+    this.#idsTold.push({ stream, read });
   }
 
   #resolve({ messageIds }: DedupIdsPiece, shift: number): DedupIdsPiece["messageIds"][number][] {
     return messageIds.map(([text, id, at]) => [this.#share(text), id + shift, at]);
+  }
+
+  /** Passes a piece about a publisher that is known; returns false for any other. */
+  passPiece({ piece, number }: PieceHead): boolean {
+    switch (piece) {
+      case "publisher":
+        if (!this.#records.has(number)) return false;
+        this.#told = undefined;
+        return true;
+      case "gaps":
+      case "places":
+      case "outcomes":
+        return this.#told?.number !== number;
+      default:
+        return false;
+    }
   }
 
   /** Takes over a piece of a snapshot; the pieces of a publisher follow each other. */

@@ -1,9 +1,11 @@
 import { BrokerError } from "../../../../protocol.ts";
 import { readEvents } from "../../../broker/events/event_codec.ts";
 import { listMessages } from "../../../broker/events/message_record.ts";
-import { RecordType, UnreadableRecordError } from "../../../broker/events/record.ts";
+import { readJsonBytes, RecordType, UnreadableRecordError } from "../../../broker/events/record.ts";
 import type { LoggedState } from "../../../broker/event_log.ts";
 import { invariant } from "../../../broker/invariant.ts";
+import { readPieceHead } from "../../../broker/state/piece_head.ts";
+import type { SnapshotPiece } from "../../../broker/state/snapshot.ts";
 import { readPieces } from "./checkpoint_v3.ts";
 import { CheckpointWatch } from "./checkpoint_watch.ts";
 import type { Disk } from "../disk/disk.ts";
@@ -95,7 +97,8 @@ export function replayRest(state: LoggedState, segment: SegmentFile, head: Segme
 
 function replayRecord(state: LoggedState, record: ScannedRecord, segment: SegmentFile): void {
   const { type, bodyOffset } = record;
-  if (type === RecordType.piece || type === RecordType.checkpoint) {
+  if (type === RecordType.piece) replayPiece(state, record);
+  if (type === RecordType.checkpoint) {
     for (const piece of readPieces(record)) state.restorePiece(piece);
   }
   if (type === RecordType.complete || type === RecordType.checkpoint) {
@@ -107,6 +110,17 @@ function replayRecord(state: LoggedState, record: ScannedRecord, segment: Segmen
     }
   }
   readEvents(record, (event) => state.apply(event), { segment, offset: bodyOffset });
+}
+
+/** Reads a piece of a snapshot as far as it is not known yet. */
+function replayPiece(state: LoggedState, { meta }: ScannedRecord): void {
+  const bytes = new Uint8Array(meta.buffer, meta.byteOffset, meta.byteLength);
+  const head = readPieceHead(bytes, readPiece);
+  if (head === undefined || !state.passPiece(head)) state.restorePiece(readPiece(bytes));
+}
+
+function readPiece(bytes: Uint8Array): SnapshotPiece {
+  return readJsonBytes(bytes) as SnapshotPiece;
 }
 
 /** Reads a record; returns the fault if it cannot be read. */

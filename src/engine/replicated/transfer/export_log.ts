@@ -22,6 +22,7 @@ const NOBODY: LoggedState = {
   apply() {},
   noteTime() {},
   restorePiece() {},
+  passPiece: () => true,
   skipIds() {},
   noteDamage() {},
   takeSnapshot: () => [],

@@ -225,11 +225,11 @@ export class Coalescing {
 export function endTaken({ coalesced }: Stream, range?: IdRange): void {
   if (coalesced === undefined) return;
   const end = (message: CoalescedMessage | undefined) => {
-    if (message?.taken !== undefined) message.isEnded = true;
+    if (message !== undefined) message.isEnded = true;
   };
-  if (range === undefined) return [...coalesced.list()].forEach(end);
+  if (range === undefined) return [...coalesced.listTaken()].forEach(end);
   const { firstId, count } = range;
-  for (let id = firstId; id < firstId + count; id++) end(coalesced.get(id));
+  for (let id = firstId; id < firstId + count; id++) end(coalesced.getTaken(id));
 }
 
 /**
@@ -245,8 +245,8 @@ export function endTakenOf(
   if (coalesced === undefined) return;
   for (const { firstId: id } of notes.leaving) {
     if (id < fromId || id > toId || coalesced.noteOf(id)?.lane !== lane) continue;
-    const message = coalesced.get(id);
-    if (message?.taken !== undefined) message.isEnded = true;
+    const message = coalesced.getTaken(id);
+    if (message !== undefined) message.isEnded = true;
   }
 }
 

@@ -210,9 +210,9 @@ function listCoalesced({ number, coalesced }: Stream, range: IdRange): Coalesced
   const found: Coalesced[] = [];
   if (coalesced === undefined || coalesced.size === 0) return found;
   for (let id = range.firstId; id < range.firstId + range.count; id++) {
-    const message = coalesced.get(id);
-    if (message === undefined) continue;
-    const { dueAt, until, expiresAt } = message;
+    const times = coalesced.timesOf(id);
+    if (times === undefined) continue;
+    const { dueAt, until, expiresAt } = times;
     const limits = {
       ...until < Infinity && { until },
       ...expiresAt !== undefined && { expiresAt },

@@ -1,6 +1,7 @@
 import { type IdRange, subtractRanges } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { TextMap } from "../collections/text_map.ts";
+import { RESTING_BYTES, RestingMessages, type TimesVisitor } from "./resting_messages.ts";
 
 /** The rough size of a message's entry, in bytes. */
 const MESSAGE_BYTES = 500;
@@ -62,6 +63,9 @@ export type CoalesceMark = Omit<CoalesceNote, "messages">;
 export class CoalesceIndex {
   readonly #notes: TextMap<CoalesceNote>;
   readonly #byMessage = new Map<number, CoalesceNote>();
+  /** Those that were stored when they came, until another one of their ids comes. */
+  #resting: RestingMessages;
+  readonly #hash: KeyedHash | undefined;
   readonly #book: (bytes: number) => void;
   /** Messages that a newer one takes the place of, once that is durable: they take no room any more. */
   leavingCount = 0;
@@ -72,39 +76,86 @@ export class CoalesceIndex {
    * @param book Books memory, or gives it back.
    */
   constructor(hash?: KeyedHash, book: (bytes: number) => void = () => {}) {
+    this.#hash = hash;
     this.#notes = new TextMap(hash);
+    this.#resting = new RestingMessages(hash);
     this.#book = book;
   }
 
   /** How many ids there are. */
   get size(): number {
-    return this.#notes.size;
+    return this.#notes.size + this.#resting.size;
   }
 
   find(text: string): CoalesceNote | undefined {
-    return this.#notes.get(text);
+    const note = this.#notes.size === 0 ? undefined : this.#notes.get(text);
+    if (note !== undefined) return note;
+    const slot = this.#resting.find(text);
+    return slot < 0 ? undefined : this.#wake(slot);
+  }
+
+  has(id: number): boolean {
+    return this.#byMessage.has(id) || this.#resting.findMessage(id) >= 0;
   }
 
   /** The messages of the id that a message has; undefined if it has none. */
   noteOf(id: number): CoalesceNote | undefined {
-    return this.#byMessage.get(id);
+    const note = this.#byMessage.get(id);
+    if (note !== undefined) return note;
+    const slot = this.#resting.findMessage(id);
+    return slot < 0 ? undefined : this.#wake(slot);
   }
 
   /** A message that has an id. */
   get(id: number): CoalescedMessage | undefined {
-    return this.#byMessage.get(id)?.messages.find((message) => message.id === id);
+    return this.noteOf(id)?.messages.find((message) => message.id === id);
   }
 
-  /** All messages, in no order. */
-  *list(): Generator<CoalescedMessage> {
-    for (const [id, { messages }] of this.#byMessage) {
-      yield messages.find((message) => message.id === id)!;
+  /** A message that was taken out of its share, since a newer one takes its place. */
+  getTaken(id: number): CoalescedMessage | undefined {
+    const message = this.#byMessage.get(id)?.messages.find((message) => message.id === id);
+    return message?.taken === undefined ? undefined : message;
+  }
+
+  /** All messages that were taken out of their share. */
+  *listTaken(): Generator<CoalescedMessage> {
+    for (const id of this.#byMessage.keys()) {
+      const message = this.getTaken(id);
+      if (message !== undefined) yield message;
+    }
+  }
+
+  /** The times of a message; undefined if it has no coalescing id. */
+  timesOf(id: number): CoalescedTimes | undefined {
+    if (this.#byMessage.has(id)) return this.get(id);
+    const slot = this.#resting.findMessage(id);
+    return slot < 0 ? undefined : this.#resting.timesOf(slot);
+  }
+
+  /** Sets the times of a message that is here. */
+  setTimes(id: number, { dueAt, until, expiresAt }: CoalescedTimes): void {
+    const slot = this.#resting.findMessage(id);
+    if (slot >= 0) this.#resting.setTimes(slot, { dueAt, until, expiresAt });
+    else Object.assign(this.get(id)!, { dueAt, until, expiresAt });
+  }
+
+  /** Visits all messages, in no order. */
+  visitTimes(visit: TimesVisitor): void {
+    this.#resting.visit(visit);
+    for (const id of this.#byMessage.keys()) {
+      const { dueAt, expiresAt } = this.get(id)!;
+      visit(id, dueAt, expiresAt);
     }
   }
 
   /** Adds a message, or what is known of it by now. */
-  add({ text, key, lane }: CoalesceMark, message: CoalescedMessage): CoalesceNote {
-    let note = this.#notes.get(text);
+  add(mark: CoalesceMark, message: CoalescedMessage): void {
+    const { text, key, lane } = mark;
+    let note = this.find(text);
+    if (note === undefined && message.isStored) {
+      this.#resting.add(mark, message);
+      return this.#book(RESTING_BYTES);
+    }
     if (note === undefined) this.#notes.set(text, note = { text, key, lane, messages: [] });
     const { messages } = note;
     const at = countUntil(messages, message.id);
@@ -115,7 +166,6 @@ export class CoalesceIndex {
       this.#book(MESSAGE_BYTES);
     }
     this.#byMessage.set(message.id, note);
-    return note;
   }
 
   /** Those of some messages that have expired: a quiet time that began anew has moved their ends. */
@@ -123,7 +173,7 @@ export class CoalesceIndex {
     return ranges.flatMap((range) => {
       const later: IdRange[] = [];
       for (let id = range.firstId; id < range.firstId + range.count; id++) {
-        if ((this.get(id)?.expiresAt ?? now) > now) later.push({ firstId: id, count: 1 });
+        if ((this.timesOf(id)?.expiresAt ?? now) > now) later.push({ firstId: id, count: 1 });
       }
       return later.length === 0 ? [range] : subtractRanges(range, later);
     });
@@ -131,8 +181,9 @@ export class CoalesceIndex {
 
   /** The stream is gone. */
   clear(): void {
-    this.#book(-MESSAGE_BYTES * this.#byMessage.size);
+    this.#book(-MESSAGE_BYTES * this.#byMessage.size - RESTING_BYTES * this.#resting.size);
     this.#byMessage.clear();
+    this.#resting = new RestingMessages(this.#hash);
   }
 
   /** Whether a newer message of its id is stored: then it does not come back. */
@@ -141,8 +192,9 @@ export class CoalesceIndex {
     return messages !== undefined && messages.some((one) => one.id > id && one.isStored);
   }
 
-  /** Forgets those of some messages that are here; returns them. */
+  /** Forgets those of some messages that are here; returns them, but for those that rested. */
   forget({ firstId, count }: IdRange): CoalescedMessage[] {
+    this.#book(-RESTING_BYTES * this.#resting.removeRange({ firstId, count }));
     const gone: CoalescedMessage[] = [];
     if (count <= this.#byMessage.size) {
       for (let id = firstId; id < firstId + count; id++) this.#forget(id, gone);
@@ -163,6 +215,16 @@ export class CoalesceIndex {
   /** The ids of messages with an outdated one. */
   *listDouble(): Generator<CoalesceNote> {
     for (const note of this.#byMessage.values()) if (note.messages.length > 1) yield note;
+  }
+
+  /** Takes a message up of which more may be to be said. */
+  #wake(slot: number): CoalesceNote {
+    const { mark, message } = this.#resting.take(slot);
+    const note = { ...mark, messages: [message] };
+    this.#notes.set(mark.text, note);
+    this.#byMessage.set(message.id, note);
+    this.#book(MESSAGE_BYTES - RESTING_BYTES);
+    return note;
   }
 
   #count({ bytes }: CoalescedMessage, sign: 1 | -1): void {

@@ -1,13 +1,23 @@
 import { DEDUP_COUNT_MAX } from "../../protocol/messages/stream_options.ts";
-import { AgedMap } from "../collections/aged_map.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
-import { TextMap } from "../collections/text_map.ts";
+import { TextTable } from "./text_table.ts";
 
 /** The interval at which ids are forgotten together when their window is over, in milliseconds. */
 const FORGET_MS = 1000;
 
 /** How many old ids are forgotten with each new one. */
 const PRUNED_WITH = 16;
+
+/** The numbers of a slot: the message, when it came, whether it is stored. */
+const ID = 0;
+const AT = 1;
+const IS_STORED = 2;
+
+/** The slots that came before and after it, plus one; 0 for none. */
+const OLDER = 3;
+const NEWER = 4;
+
+const WIDTH = 5;
 
 /** A message that was stored under a dedup id, or is about to be. */
 export interface RememberedMessage {
@@ -29,8 +39,12 @@ export interface DedupIdSnapshot {
  * count; the oldest are forgotten first.
  */
 export class DedupWindow {
-  /** By dedup id; the last message is the newest, also if its dedup id was used before. */
-  #messages: AgedMap<string, RememberedMessage> | undefined;
+  /** The dedup ids, in the order in which they came; one that was used before counts as new. */
+  #table: TextTable | undefined;
+  #oldest = 0;
+  #newest = 0;
+  /** Messages under way that somebody waits for, by id. */
+  #awaited: Map<number, RememberedMessage> | undefined;
   readonly #countMax: number;
   readonly #hash: KeyedHash | undefined;
 
@@ -44,59 +58,116 @@ export class DedupWindow {
   }
 
   get size(): number {
-    return this.#messages?.size ?? 0;
+    return this.#table?.size ?? 0;
   }
 
-  /** The message with a dedup id within the window, if there is one. */
+  /** The message with a dedup id within the window, if there is one; of one under way, the same each time. */
   find(dedupId: string, now: number, windowMs: number): RememberedMessage | undefined {
-    const message = this.#messages?.get(dedupId);
-    return message !== undefined && message.at + windowMs > now ? message : undefined;
+    const table = this.#table;
+    const slot = table?.find(dedupId) ?? -1;
+    if (table === undefined || slot < 0) return undefined;
+    const [id, at] = [table.get(slot, ID), table.get(slot, AT)];
+    if (at + windowMs <= now) return undefined;
+    if (table.get(slot, IS_STORED) === 1) return { id, at, isStored: true };
+    const awaited = this.#awaited ??= new Map();
+    let message = awaited.get(id);
+    if (message === undefined) awaited.set(id, message = { id, at, isStored: false });
+    return message;
   }
 
   /** Remembers a message, and forgets ids that are too old or too many. */
-  add(dedupId: string, message: RememberedMessage, windowMs: number): void {
-    const messages = this.#messages ??= new AgedMap(new TextMap(this.#hash));
-    messages.set(dedupId, message);
-    if (messages.size > this.#countMax) messages.delete(messages.oldestKey!);
-    this.prune(message.at, windowMs, PRUNED_WITH);
+  add(dedupId: string, { id, at, isStored }: RememberedMessage, windowMs: number): void {
+    const table = this.#table ??= this.#begin();
+    const before = table.find(dedupId);
+    if (before >= 0) this.#remove(table, before);
+    const slot = table.add(dedupId);
+    table.set(slot, ID, id);
+    table.set(slot, AT, at);
+    table.set(slot, IS_STORED, isStored ? 1 : 0);
+    table.set(slot, OLDER, this.#newest);
+    table.set(slot, NEWER, 0);
+    if (this.#newest === 0) this.#oldest = slot + 1;
+    else table.set(this.#newest - 1, NEWER, slot + 1);
+    this.#newest = slot + 1;
+    if (table.size > this.#countMax) this.#remove(table, this.#oldest - 1);
+    this.prune(at, windowMs, PRUNED_WITH);
   }
 
   /** When the oldest dedup ids are to be forgotten; `Infinity` if there are none. */
   nextAt(windowMs: number): number {
-    const oldest = this.#messages?.oldest;
-    if (oldest === undefined) return Infinity;
-    return Math.ceil((oldest.at + windowMs) / FORGET_MS) * FORGET_MS;
+    if (this.#table === undefined || this.#oldest === 0) return Infinity;
+    const at = this.#table.get(this.#oldest - 1, AT);
+    return Math.ceil((at + windowMs) / FORGET_MS) * FORGET_MS;
   }
 
   /** Forgets ids after their window, at most so many. */
   prune(now: number, windowMs: number, countMax: number = Infinity): void {
-    const messages = this.#messages;
-    if (messages === undefined) return;
-    let left = countMax;
-    for (let oldest = messages.oldest; oldest !== undefined; oldest = messages.oldest) {
-      if (oldest.at + windowMs > now || --left < 0) return;
-      messages.delete(messages.oldestKey!);
+    const table = this.#table;
+    if (table === undefined) return;
+    for (let left = countMax; this.#oldest !== 0;) {
+      const slot = this.#oldest - 1;
+      if (table.get(slot, AT) + windowMs > now || --left < 0) return;
+      this.#remove(table, slot);
     }
-    this.#messages = undefined;
+    this.#table = undefined;
   }
 
   /** Notes that a message is durable. */
   markStored(dedupId: string, id: number): void {
-    const message = this.#messages?.get(dedupId);
-    if (message?.id === id) message.isStored = true;
+    const slot = this.#table?.find(dedupId) ?? -1;
+    if (slot >= 0 && this.#table!.get(slot, ID) === id) this.#table!.set(slot, IS_STORED, 1);
+    this.#conclude(id, true);
   }
 
   /** Forgets a message that was not stored. */
   delete(dedupId: string, id: number): void {
-    if (this.#messages?.get(dedupId)?.id === id) this.#messages.delete(dedupId);
+    const slot = this.#table?.find(dedupId) ?? -1;
+    if (slot >= 0 && this.#table!.get(slot, ID) === id) this.#remove(this.#table!, slot);
+    this.#conclude(id, false);
   }
 
   /** The ids within the window whose messages are durable. */
   takeSnapshot(now: number, windowMs: number): DedupIdSnapshot[] {
     const snapshot: DedupIdSnapshot[] = [];
-    for (const [dedupId, { id, at, isStored }] of this.#messages ?? []) {
-      if (isStored && at + windowMs > now) snapshot.push({ dedupId, id, at });
+    const table = this.#table;
+    if (table === undefined) return snapshot;
+    for (let slot = this.#oldest - 1; slot >= 0; slot = table.get(slot, NEWER) - 1) {
+      const at = table.get(slot, AT);
+      if (table.get(slot, IS_STORED) === 0 || at + windowMs <= now) continue;
+      snapshot.push({ dedupId: table.textOf(slot), id: table.get(slot, ID), at });
     }
     return snapshot;
+  }
+
+  #begin(): TextTable {
+    const table = new TextTable(WIDTH, this.#hash, (from, to) => this.#relink(table, from, to + 1));
+    return table;
+  }
+
+  /** Tells those who wait for a message under way. */
+  #conclude(id: number, isStored: boolean): void {
+    const message = this.#awaited?.get(id);
+    if (message === undefined) return;
+    message.isStored = isStored;
+    this.#awaited!.delete(id);
+    if (this.#awaited!.size === 0) this.#awaited = undefined;
+  }
+
+  #remove(table: TextTable, slot: number): void {
+    const [older, newer] = [table.get(slot, OLDER), table.get(slot, NEWER)];
+    if (older === 0) this.#oldest = newer;
+    else table.set(older - 1, NEWER, newer);
+    if (newer === 0) this.#newest = older;
+    else table.set(newer - 1, OLDER, older);
+    table.remove(slot);
+  }
+
+  /** Lets the neighbours of a slot, and the ends, point to its next place. */
+  #relink(table: TextTable, from: number, to: number): void {
+    const [older, newer] = [table.get(from, OLDER), table.get(from, NEWER)];
+    if (older === 0) this.#oldest = to;
+    else table.set(older - 1, NEWER, to);
+    if (newer === 0) this.#newest = to;
+    else table.set(newer - 1, OLDER, to);
   }
 }

@@ -3,9 +3,8 @@
 import type { MessageBatch } from "../../../protocol.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
 import { findEntryCoalesceId } from "../../protocol/messages/properties.ts";
-import { byFirstId } from "../collections/id_ranges.ts";
+import { GatheredRuns } from "./gathered_runs.ts";
 import type { NotedMessages } from "./noted_messages.ts";
-import type { TimedRun } from "../collections/timed_runs.ts";
 import type { Stream } from "./stream.ts";
 import { readCoalesced } from "../store/coalesced_content.ts";
 
@@ -16,7 +15,7 @@ export function noteCoalescedEntries(stream: Stream, firstId: number, batch: Mes
   let id = firstId;
   for (let start = batch.start; start < end; id++) {
     const next = start + readEntrySize(buffer, start);
-    const isNew = findEntryCoalesceId(buffer, start) !== 0 && index.noteOf(id) === undefined;
+    const isNew = findEntryCoalesceId(buffer, start) !== 0 && !index.has(id);
     if (isNew) {
       const { mark, bytes } = readCoalesced({ buffer, start, end: next, count: 1 })!;
       const times = { dueAt: 0, until: Infinity, expiresAt: undefined };
@@ -27,18 +26,19 @@ export function noteCoalescedEntries(stream: Stream, firstId: number, batch: Mes
 }
 
 /**
- * Lists those that wait for a quiet time, by id, except for those that were delivered before; notes when all of
- * them expire.
+ * Gathers those that wait for a quiet time, except for those that were delivered before; notes when all of them
+ * expire.
  *
  * @param notes What else is known of messages.
  */
-export function listWaiting(stream: Stream, notes: NotedMessages, now: number): TimedRun[] {
-  const waiting: TimedRun[] = [];
+export function gatherWaiting(stream: Stream, notes: NotedMessages, now: number): GatheredRuns {
+  const waiting = new GatheredRuns();
   const hasNotes = notes.attempts.count > 0;
-  for (const { id, dueAt, expiresAt } of stream.coalesced?.list() ?? []) {
-    const run = { firstId: id, count: 1, attempts: 0 };
-    if (expiresAt !== undefined) stream.expiries.addOfStream({ ...run, at: expiresAt });
-    if (dueAt > now && !(hasNotes && notes.has(id))) waiting.push({ ...run, at: dueAt });
-  }
-  return waiting.sort(byFirstId);
+  stream.coalesced?.visitTimes((id, dueAt, expiresAt) => {
+    if (expiresAt !== undefined) {
+      stream.expiries.addOfStream({ firstId: id, count: 1, attempts: 0, at: expiresAt });
+    }
+    if (dueAt > now && !(hasNotes && notes.has(id))) waiting.add(id, 1, dueAt, 0);
+  });
+  return waiting;
 }

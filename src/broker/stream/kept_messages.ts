@@ -1,10 +1,10 @@
 import type { StoredIn } from "../engine.ts";
 import type { Kept, KeptMessage, PublishedNotes } from "../event.ts";
 import type { Stream } from "./stream.ts";
-import type { CoalescedMessage } from "../store/coalesce_index.ts";
+import type { CoalescedTimes } from "../store/coalesce_index.ts";
 
 /** Moves the end of a message's quiet time, and with it the end of its life. */
-export function setDueAt(message: CoalescedMessage, dueAt: number): void {
+export function setDueAt(message: CoalescedTimes, dueAt: number): void {
   if (message.expiresAt !== undefined) message.expiresAt += dueAt - message.dueAt;
   message.dueAt = dueAt;
 }

@@ -2,7 +2,6 @@ import { BrokerError } from "../../../protocol.ts";
 import { GatheredCursor, type GatheredRuns } from "./gathered_runs.ts";
 import { RangeCursor } from "../collections/id_ranges.ts";
 import type { NotedRun } from "../collections/run_part.ts";
-import type { TimedRun } from "../collections/timed_runs.ts";
 import type { Keys } from "../ready/keys.ts";
 import { clip, type NotedMessages } from "./noted_messages.ts";
 import type { Stream } from "./stream.ts";
@@ -23,8 +22,8 @@ export interface Gathered {
   readonly priorities: GatheredRuns | undefined;
   /** The numbers of their lanes. */
   readonly lanes: GatheredRuns | undefined;
-  /** Those that wait for a quiet time, by id. */
-  readonly waiting: readonly TimedRun[];
+  /** Those that wait for a quiet time, and until when. */
+  readonly waiting: GatheredRuns;
 }
 
 /** The notes about the messages of one step. */
@@ -44,7 +43,7 @@ export class RestorationSweep {
   readonly #delayed: GatheredCursor;
   readonly #priorities: GatheredCursor;
   readonly #lanes: GatheredCursor;
-  readonly #waiting: RangeCursor<TimedRun>;
+  readonly #waiting: GatheredCursor;
   /** Whether nothing was gathered of any message. */
   readonly #isPlain: boolean;
 
@@ -55,11 +54,11 @@ export class RestorationSweep {
     this.#delayed = new GatheredCursor(gathered.delayed);
     this.#priorities = new GatheredCursor(gathered.priorities);
     this.#lanes = new GatheredCursor(gathered.lanes);
-    this.#waiting = new RangeCursor(gathered.waiting);
+    this.#waiting = new GatheredCursor(gathered.waiting);
     const { noted, delayed, priorities, lanes, waiting } = gathered;
-    const all = [delayed, priorities, lanes];
+    const all = [delayed, priorities, lanes, waiting];
     this.#isPlain = all.every((runs) => runs === undefined || runs.size === 0) &&
-      waiting.length === 0 && noted.attempts.count === 0;
+      noted.attempts.count === 0;
   }
 
   /** Goes through them, some thousand in a step; gives the number of each step. */
@@ -82,8 +81,12 @@ export class RestorationSweep {
 
   #step(fromId: number, toId: number): void {
     const { attempts, dueAts } = this.#gathered.noted;
+    if (attempts.count === 0) {
+      for (let id = fromId; id < toId;) id = this.#place(id, Math.min(toId, this.#findEnd(id)));
+      return;
+    }
     const notes = {
-      attempts: new RangeCursor(attempts.count === 0 ? [] : clip(attempts, fromId, toId)),
+      attempts: new RangeCursor(clip(attempts, fromId, toId)),
       dueAts: new RangeCursor(dueAts.count === 0 ? [] : clip(dueAts, fromId, toId)),
     };
     for (let id = fromId; id < toId;) {
@@ -98,22 +101,22 @@ export class RestorationSweep {
       this.#delayed.seek(id),
       this.#priorities.seek(id),
       this.#lanes.seek(id),
-      endOf(this.#waiting, id),
+      this.#waiting.seek(id),
     );
   }
 
   /** Puts messages where they belong that are alike; returns the id behind them. */
-  #place(firstId: number, endId: number, notes: StepNotes): number {
+  #place(firstId: number, endId: number, notes?: StepNotes): number {
     const { share, calendar } = this.#stream;
     const count = endId - firstId;
     const priority = this.#priorities.traits;
     const lane = this.#lanes.traits;
-    const noted = noteAt(notes.attempts, firstId);
+    const noted = notes && noteAt(notes.attempts, firstId);
     const attempts = noted ?? 0;
     const own = { firstId, count, attempts, priority, lane };
     if (noted !== undefined) {
       this.#holdKeys(firstId, endId);
-      const dueAt = noteAt(notes.dueAts, firstId) ?? 0;
+      const dueAt = noteAt(notes!.dueAts, firstId) ?? 0;
       if (dueAt > this.#now) share.holdBack({ ...own, at: dueAt });
       else if (attempts > 0) share.ready.giveBack(own);
       else share.ready.append(firstId, count, priority, lane);
@@ -127,10 +130,8 @@ export class RestorationSweep {
         return endId;
       }
     }
-    const waiting = this.#waiting.seek(firstId);
-    if (waiting !== undefined && waiting.firstId <= firstId) {
-      share.holdBack({ ...own, at: waiting.at });
-    } else {
+    if (this.#waiting.isHere) share.holdBack({ ...own, at: this.#waiting.at });
+    else {
       share.ready.append(firstId, count, priority, lane);
     }
     return endId;
@@ -155,7 +156,7 @@ function holdKey(stream: Stream, keys: Keys, id: number): void {
 }
 
 /** Up to where ids are in the same range, or in none. */
-function endOf(cursor: RangeCursor<NotedRun | TimedRun>, id: number): number {
+function endOf(cursor: RangeCursor<NotedRun>, id: number): number {
   const range = cursor.seek(id);
   if (range === undefined) return Infinity;
   return range.firstId > id ? range.firstId : range.firstId + range.count;

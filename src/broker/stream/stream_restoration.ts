@@ -7,16 +7,16 @@ import {
 } from "../../protocol/messages/batch.ts";
 import {
   PRIORITY_DEFAULT,
-  readEntryFlags,
   readEntryPriority,
   readEntrySize,
 } from "../../protocol/messages/entry.ts";
-import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
+import { findEntryDedupId, PropertyFlag } from "../../protocol/messages/properties.ts";
+import { readLabel } from "../../protocol/messages/short_text.ts";
 import type { DatedRun } from "../collections/dated_runs.ts";
 import { GatheredRuns } from "./gathered_runs.ts";
 import { RangeCursor } from "../collections/id_ranges.ts";
 import type { Coalesced, ExpirySet, Kept, KeptMessage } from "../event.ts";
-import { listWaiting, noteCoalescedEntries } from "./coalesced_restoration.ts";
+import { gatherWaiting, noteCoalescedEntries } from "./coalesced_restoration.ts";
 import { rememberKept, setDueAt } from "./kept_messages.ts";
 import { LaneRestoration } from "./lane_restoration.ts";
 import { NotedMessages, type RestoredNote } from "./noted_messages.ts";
@@ -106,15 +106,18 @@ export class StreamRestoration {
 
   /** Notes the times of a message that was moved. */
   noteCoalesced({ id, dueAt, until = Infinity, expiresAt }: Coalesced): void {
-    const message = this.#stream.coalesced?.get(id);
-    if (message !== undefined) Object.assign(message, { dueAt, until, expiresAt });
+    const { coalesced } = this.#stream;
+    if (coalesced?.has(id)) coalesced.setTimes(id, { dueAt, until, expiresAt });
   }
 
   /** Notes that a message waits longer. */
   noteKept({ number, id, dueAt }: KeptMessage, event?: Kept): void {
     rememberKept(this.#stream, { number, id }, event);
-    const message = this.#stream.coalesced?.get(id);
-    if (message !== undefined && dueAt !== undefined) setDueAt(message, dueAt);
+    const { coalesced } = this.#stream;
+    const times = coalesced?.timesOf(id);
+    if (times === undefined || dueAt === undefined) return;
+    setDueAt(times, dueAt);
+    coalesced!.setTimes(id, times);
   }
 
   noteExpiry({ firstId, count, at, isDated }: ExpirySet): void {
@@ -139,7 +142,7 @@ export class StreamRestoration {
     const stream = this.#stream;
     const { share, calendar, expiries } = stream;
     if (this.#hasKeys) share.requireKeys();
-    const waiting = listWaiting(stream, this.#noted, now);
+    const waiting = gatherWaiting(stream, this.#noted, now);
     const [delayed, priorities, lanes] = [this.#delayed, this.#priorities, this.#lanes?.runs];
     const gathered = { noted: this.#noted, delayed, priorities, lanes, waiting };
     yield* new RestorationSweep(stream, gathered, now).go();
@@ -241,8 +244,8 @@ export class StreamRestoration {
 
 /** The dedup id of a batch, if it has one: then it has one message. */
 export function findDedupId({ buffer, start }: MessageBatch): string | undefined {
-  if ((readEntryFlags(buffer, start) & PropertyFlag.dedupId) === 0) return undefined;
-  return readProperties(buffer, start).dedupId;
+  const at = findEntryDedupId(buffer, start);
+  return at === 0 ? undefined : readLabel(buffer, at);
 }
 
 /** Ends the replay of a stream in steps, if it has a stand-in, which is not needed any more. */

@@ -82,7 +82,7 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   {
     what: "dedup ids of a silent stream are remembered for ever",
     file: "src/broker/store/dedup_window.ts",
-    from: "return Math.ceil((oldest.at + windowMs) / FORGET_MS) * FORGET_MS;",
+    from: "return Math.ceil((at + windowMs) / FORGET_MS) * FORGET_MS;",
     to: "return Infinity;",
     found: tests("broker/state/broker_state_test.ts"),
   },

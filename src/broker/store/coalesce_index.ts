@@ -63,8 +63,8 @@ export type CoalesceMark = Omit<CoalesceNote, "messages">;
 export class CoalesceIndex {
   readonly #notes: TextMap<CoalesceNote>;
   readonly #byMessage = new Map<number, CoalesceNote>();
-  /** Those that were stored when they came, until another one of their ids comes. */
-  #resting: RestingMessages;
+  /** Those that were stored when they came, until another one of their ids comes; undefined before there is one. */
+  #resting: RestingMessages | undefined;
   readonly #hash: KeyedHash | undefined;
   readonly #book: (bytes: number) => void;
   /** Messages that a newer one takes the place of, once that is durable: they take no room any more. */
@@ -78,31 +78,30 @@ export class CoalesceIndex {
   constructor(hash?: KeyedHash, book: (bytes: number) => void = () => {}) {
     this.#hash = hash;
     this.#notes = new TextMap(hash);
-    this.#resting = new RestingMessages(hash);
     this.#book = book;
   }
 
   /** How many ids there are. */
   get size(): number {
-    return this.#notes.size + this.#resting.size;
+    return this.#notes.size + (this.#resting?.size ?? 0);
   }
 
   find(text: string): CoalesceNote | undefined {
     const note = this.#notes.size === 0 ? undefined : this.#notes.get(text);
     if (note !== undefined) return note;
-    const slot = this.#resting.find(text);
+    const slot = this.#resting?.find(text) ?? -1;
     return slot < 0 ? undefined : this.#wake(slot);
   }
 
   has(id: number): boolean {
-    return this.#byMessage.has(id) || this.#resting.findMessage(id) >= 0;
+    return this.#byMessage.has(id) || this.#findResting(id) >= 0;
   }
 
   /** The messages of the id that a message has; undefined if it has none. */
   noteOf(id: number): CoalesceNote | undefined {
     const note = this.#byMessage.get(id);
     if (note !== undefined) return note;
-    const slot = this.#resting.findMessage(id);
+    const slot = this.#findResting(id);
     return slot < 0 ? undefined : this.#wake(slot);
   }
 
@@ -128,20 +127,20 @@ export class CoalesceIndex {
   /** The times of a message; undefined if it has no coalescing id. */
   timesOf(id: number): CoalescedTimes | undefined {
     if (this.#byMessage.has(id)) return this.get(id);
-    const slot = this.#resting.findMessage(id);
-    return slot < 0 ? undefined : this.#resting.timesOf(slot);
+    const slot = this.#findResting(id);
+    return slot < 0 ? undefined : this.#resting!.timesOf(slot);
   }
 
   /** Sets the times of a message that is here. */
   setTimes(id: number, { dueAt, until, expiresAt }: CoalescedTimes): void {
-    const slot = this.#resting.findMessage(id);
-    if (slot >= 0) this.#resting.setTimes(slot, { dueAt, until, expiresAt });
+    const slot = this.#findResting(id);
+    if (slot >= 0) this.#resting!.setTimes(slot, { dueAt, until, expiresAt });
     else Object.assign(this.get(id)!, { dueAt, until, expiresAt });
   }
 
   /** Visits all messages, in no order. */
   visitTimes(visit: TimesVisitor): void {
-    this.#resting.visit(visit);
+    this.#resting?.visit(visit);
     for (const id of this.#byMessage.keys()) {
       const { dueAt, expiresAt } = this.get(id)!;
       visit(id, dueAt, expiresAt);
@@ -153,7 +152,7 @@ export class CoalesceIndex {
     const { text, key, lane } = mark;
     let note = this.find(text);
     if (note === undefined && message.isStored) {
-      this.#resting.add(mark, message);
+      (this.#resting ??= new RestingMessages(this.#hash)).add(mark, message);
       return this.#book(RESTING_BYTES);
     }
     if (note === undefined) this.#notes.set(text, note = { text, key, lane, messages: [] });
@@ -181,9 +180,10 @@ export class CoalesceIndex {
 
   /** The stream is gone. */
   clear(): void {
-    this.#book(-MESSAGE_BYTES * this.#byMessage.size - RESTING_BYTES * this.#resting.size);
+    const resting = this.#resting?.size ?? 0;
+    this.#book(-MESSAGE_BYTES * this.#byMessage.size - RESTING_BYTES * resting);
     this.#byMessage.clear();
-    this.#resting = new RestingMessages(this.#hash);
+    this.#resting = undefined;
   }
 
   /** Whether a newer message of its id is stored: then it does not come back. */
@@ -194,7 +194,9 @@ export class CoalesceIndex {
 
   /** Forgets those of some messages that are here; returns them, but for those that rested. */
   forget({ firstId, count }: IdRange): CoalescedMessage[] {
-    this.#book(-RESTING_BYTES * this.#resting.removeRange({ firstId, count }));
+    if (this.#resting !== undefined) {
+      this.#book(-RESTING_BYTES * this.#resting.removeRange({ firstId, count }));
+    }
     const gone: CoalescedMessage[] = [];
     if (count <= this.#byMessage.size) {
       for (let id = firstId; id < firstId + count; id++) this.#forget(id, gone);
@@ -217,9 +219,14 @@ export class CoalesceIndex {
     for (const note of this.#byMessage.values()) if (note.messages.length > 1) yield note;
   }
 
+  /** The slot of a message that rests; -1 if it does not. */
+  #findResting(id: number): number {
+    return this.#resting?.findMessage(id) ?? -1;
+  }
+
   /** Takes a message up of which more may be to be said. */
   #wake(slot: number): CoalesceNote {
-    const { mark, message } = this.#resting.take(slot);
+    const { mark, message } = this.#resting!.take(slot);
     const note = { ...mark, messages: [message] };
     this.#notes.set(mark.text, note);
     this.#byMessage.set(message.id, note);

@@ -11,10 +11,11 @@ const SHORT_FLUSH_MS = 2;
 
 /**
  * A flush that changes the size writes the size, too: with zeros ahead one took 0.16 instead of 0.22 ms, and
- * 82 instead of 113 µs of a processor, without a journal of the file system. To write more zeros at once
- * costs less of it: one flush in a thousand is longer.
+ * 82 instead of 113 µs of a processor, without a journal of the file system. The more bytes, the more it
+ * takes: of 4 kB 0.49 ms on average, and 0.24 with zeros ahead, of 16 kB 0.91 and 0.27. To write more zeros
+ * at once costs less of it: one flush in a thousand is longer.
  */
-const AHEAD_BYTES = 256 * 1024;
+const AHEAD_BYTES = 512 * 1024;
 
 /** The duration of a disk's last flush, in milliseconds. */
 export interface LastFlush {

@@ -2,7 +2,10 @@ import type { Segment } from "../../../broker/backlog/pager.ts";
 import { type DiskFile, DiskFullError, writeAll } from "../disk/disk.ts";
 
 /** A group is small if so many of it fit into the zeros ahead: to write those takes longer, once for so many. */
-const SMALL_PER_AHEAD = 128;
+const SMALL_PER_AHEAD = 32;
+
+/** What all segments have ahead. */
+let zeros = new Uint8Array(0);
 
 /** So many small groups in a row are worth zeros: those ahead of large ones would be written for nothing. */
 const SMALL_COUNT_MIN = 4;
@@ -43,6 +46,8 @@ export class SegmentFile implements Segment {
   underwayCount = 0;
   /** The bytes of its head and its checkpoint. */
   headBytes = 0;
+  /** Where the next segment is to begin; behind it there are no zeros. */
+  bytesMax: number = Infinity;
   /** How many open backups still need it. */
   holdCount = 0;
   /** Whether some of it cannot be read: then it must not be removed. */
@@ -142,10 +147,13 @@ export class SegmentFile implements Segment {
     this.#smallBytes += bytes;
     const isWorthIt = this.#smallCount >= SMALL_COUNT_MIN && this.#wastedBytes <= this.#smallBytes;
     if (!isWorthIt || end <= this.#aheadEnd) return 0;
+    const count = Math.min(aheadBytes, this.bytesMax - end);
+    if (count <= 0) return 0;
     try {
-      writeAll(this.#file, new Uint8Array(aheadBytes), end);
-      this.#aheadEnd = end + aheadBytes;
-      return aheadBytes;
+      if (zeros.length < count) zeros = new Uint8Array(aheadBytes);
+      writeAll(this.#file, zeros.subarray(0, count), end);
+      this.#aheadEnd = end + count;
+      return count;
     } catch (error) {
       if (!(error instanceof DiskFullError)) throw error;
       this.cutOff();

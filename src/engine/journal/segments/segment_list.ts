@@ -107,10 +107,13 @@ export class SegmentList {
     const { headBytes, size } = this.last;
     // A group that is larger than a segment has one to itself, beside the checkpoint.
     if (size <= headBytes) return undefined;
-    // A checkpoint of many streams should not be written for a few messages each.
-    const room = Math.max(this.#options.segmentBytes, CHECKPOINT_FACTOR * headBytes);
-    if (size - headBytes + bytes <= room && !isForced) return undefined;
+    if (size - headBytes + bytes <= this.#roomBehind(headBytes) && !isForced) return undefined;
     return this.#rotate();
+  }
+
+  /** How much has room behind a checkpoint: one of many streams should not be written for a few messages each. */
+  #roomBehind(headBytes: number): number {
+    return Math.max(this.#options.segmentBytes, CHECKPOINT_FACTOR * headBytes);
   }
 
   /**
@@ -127,6 +130,7 @@ export class SegmentList {
       const segment = new SegmentFile(base, file, 0);
       segment.append(encodeSegmentHead({ base, journalId }));
       await this.#writeCheckpoint(segment);
+      segment.bytesMax = segment.headBytes + this.#roomBehind(segment.headBytes);
       fill?.(segment);
       const proof = await Proof.bySync(file, segment.end);
       const { counters } = this.#options;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertLessOrEqual } from "@std/assert";
+import { assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import { nameSegment, SegmentFile } from "../../../../src/engine/journal/segments/segment_file.ts";
 import { AHEAD_BYTES, SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
 
@@ -31,6 +31,21 @@ Deno.test("SegmentFile: many small groups have zeros ahead once for hundreds of 
   const bytes = sizes.length * SMALL;
   const zeros = write(makeSegment(), sizes);
   assertLessOrEqual(Math.abs(zeros - bytes), AHEAD_BYTES);
+});
+
+Deno.test("SegmentFile: groups of a thirty-second of the zeros are small enough to have them", () => {
+  const zeros = write(makeSegment(), new Array(100).fill(AHEAD_BYTES / 32));
+  assertGreaterOrEqual(zeros, 2 * AHEAD_BYTES);
+});
+
+Deno.test("SegmentFile: there are no zeros behind the place where the next segment begins", () => {
+  const segment = makeSegment();
+  segment.bytesMax = AHEAD_BYTES + AHEAD_BYTES / 2;
+  write(segment, new Array(4).fill(SMALL));
+  const first = AHEAD_BYTES + 4 * SMALL;
+  assertEquals(segment.file.measure(), first);
+  write(segment, new Array((segment.bytesMax - segment.size) / SMALL).fill(SMALL));
+  assertEquals(segment.file.measure(), segment.bytesMax);
 });
 
 Deno.test("SegmentFile: small groups among large ones have zeros once, not again and again", () => {

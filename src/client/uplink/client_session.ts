@@ -157,7 +157,9 @@ export class ClientSession implements LinkOwner {
     this.hasServed = true;
     if (frame.type === FrameType.heartbeat) this.idleBytes += FRAME_HEAD_BYTES;
     else if (frame.type === FrameType.brokers) this.#handleBrokers(frame);
-    else this.#events?.handleFrame(frame);
+    else if (this.#events !== undefined) this.#events.handleFrame(frame);
+    // It may come together with the welcome; nothing else does before anybody has asked for it.
+    else if (frame.type === FrameType.error) throw readError(frame);
   }
 
   handleReady(): void {
@@ -165,10 +167,7 @@ export class ClientSession implements LinkOwner {
   }
 
   #handleWelcome(frame: FrameDecoder): void {
-    if (frame.type === FrameType.error) {
-      const { code, message, details = {} } = readControlFrame(frame, "error");
-      throw new BrokerError(code, message, { details });
-    }
+    if (frame.type === FrameType.error) throw readError(frame);
     if (frame.type !== FrameType.welcome) {
       throw new BrokerError(
         "HANDSHAKE_EXPECTED",
@@ -233,6 +232,11 @@ export class ClientSession implements LinkOwner {
       intervalMs,
     );
   }
+}
+
+function readError(frame: FrameDecoder): BrokerError {
+  const { code, message, details = {} } = readControlFrame(frame, "error");
+  return new BrokerError(code, message, { details });
 }
 
 /** Whatever a broker says when it leaves, it leaves. */

@@ -1,7 +1,13 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { connect } from "@simplemq/simplemq";
-import { FrameType, writeControlFrame } from "../../../protocol.ts";
+import { BrokerError, FrameType, writeControlFrame } from "../../../protocol.ts";
 import { startBroker } from "../../support/broker/broker.ts";
 import { PlayedBroker } from "../../support/wire/played_broker.ts";
 import { PATIENCE_MS } from "../support.ts";
@@ -99,4 +105,24 @@ Deno.test("what else a broker says right behind its welcome is heard", async () 
   assertEquals(connection.broker.brokers, brokers);
   assertEquals(await connection.cursor().getStreams(), []);
   assertEquals(door.hellos.length, 1);
+});
+
+Deno.test("why a broker ends a session is told, also if it says so right behind its welcome", async () => {
+  await using broker = await startBroker();
+  await using door = new PlayedBroker(broker.port);
+  door.sayBehind = (writer) => {
+    door.sayBehind = () => {};
+    const message = "an operator has closed it";
+    writeControlFrame(writer, "error", { code: "CLOSED_BY_OPERATOR", message });
+  };
+  await using connection = await connect({ port: door.port });
+  const findReason = async () => {
+    for await (const status of connection.status()) {
+      if (status.type === "lost") return status.error;
+    }
+    return undefined;
+  };
+  const reason = await deadline(findReason(), PATIENCE_MS);
+  assertInstanceOf(reason, BrokerError);
+  assertEquals(reason.code, "CLOSED_BY_OPERATOR");
 });

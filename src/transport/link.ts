@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers";
 import { FrameDecoder, FrameType, FrameWriter } from "../../protocol.ts";
+import { BUFFER_BYTES_MIN } from "../protocol/frames/frame_decoder.ts";
 import { isConnectionEnd } from "./connection_end.ts";
 import type { Duplex } from "./duplex.ts";
 
@@ -59,6 +60,8 @@ export class Link {
   readonly #duplex: Duplex;
   readonly #owner: LinkOwner;
   #sendingBytes = 0;
+  /** The size of the buffer that the owner knows of. */
+  #bufferBytes = BUFFER_BYTES_MIN;
   /** Whether a heartbeat waits that is not in the writer. */
   #hasHeartbeat = false;
   /** Whether a write is about to begin, as soon as the present writers have finished. */
@@ -259,9 +262,11 @@ export class Link {
 
   #makeSpace(): Uint8Array {
     const { decoder } = this;
-    const { bufferBytes } = decoder;
     const space = decoder.space(1, this.#owner.isThrifty);
-    if (decoder.bufferBytes !== bufferBytes) this.#owner.handleBuffer?.();
+    if (decoder.bufferBytes !== this.#bufferBytes) {
+      this.#bufferBytes = decoder.bufferBytes;
+      this.#owner.handleBuffer?.();
+    }
     return space;
   }
 
@@ -282,21 +287,27 @@ export class Link {
       this.#isInTurn = true;
       turns.add(this);
     }
-    const bytes = isHeartbeat ? HEARTBEAT : this.writer.take();
+    let bytes = isHeartbeat ? HEARTBEAT : this.writer.take();
     try {
       this.#sendingBytes = bytes.length;
-      for (let sent = 0; sent < bytes.length;) {
-        if (sent > 0 && this.#owner.isMuted) {
-          this.close();
-          break;
-        }
+      if (bytes.length === 0) this.writer.recycle(bytes);
+      for (let sent = 0; this.#sendingBytes > 0;) {
         const count = await this.#duplex.write(sent === 0 ? bytes : bytes.subarray(sent));
         sent += count;
         this.sentBytes += count;
         this.#sendingBytes = bytes.length - sent;
         this.hasSent = true;
+        const isOver = this.#sendingBytes === 0;
+        if (isOver && bytes !== HEARTBEAT) this.writer.recycle(bytes);
+        // The parts of what is divided leave at once, one after the other.
+        if (isOver && !this.writer.isDivided) break;
+        if (this.#owner.isMuted) this.close();
+        if (this.#isClosed) break;
+        if (!isOver) continue;
+        bytes = this.writer.take();
+        this.#sendingBytes = bytes.length;
+        sent = 0;
       }
-      if (!isHeartbeat && this.#sendingBytes === 0) this.writer.recycle(bytes);
     } catch (error) {
       // The reader notices: `run` reads to the end, or throws an error that is more than an end.
       if (isConnectionEnd(error)) this.#cut();
@@ -320,7 +331,7 @@ export class Link {
 
   #drop(): void {
     this.#hasHeartbeat = false;
-    this.writer.recycle(this.writer.take());
+    do this.writer.recycle(this.writer.take()); while (this.writer.length > 0);
   }
 
   /** The turn of its write is over. */

@@ -272,6 +272,45 @@ Deno.test("Link: one owner that throws when it is told of a turn's end keeps no 
   for (const each of [failing.link, link]) each.close();
 });
 
+Deno.test("Link sends lent frames in their order, each as it is, and gives them back when they have left", async () => {
+  for (const pieces of [[Infinity], [3, 1]]) {
+    const duplex = new PickyDuplex({ pieces });
+    const { link } = linkOn(duplex);
+    const released: number[] = [];
+    const lend = (number: number) =>
+      link.writer.lend(numberFrame(number), () => released.push(number));
+    writeNumber(link, 1);
+    lend(2);
+    lend(3);
+    writeNumber(link, 4);
+    link.flush();
+    assertEquals([link.outboundBytes, released], [36, []]);
+    await link.drain();
+    assertEquals([numbersIn(duplex.written), duplex.mistakes], [[1, 2, 3, 4], []]);
+    assertEquals([released, link.outboundBytes], [[2, 3], 0]);
+    link.close();
+  }
+});
+
+Deno.test("Link does not give back a lent frame that may still leave, but those that cannot", async () => {
+  const duplex = new PickyDuplex({ pieces: [3], isHeld: true });
+  const { link } = linkOn(duplex);
+  const released: number[] = [];
+  for (const number of [1, 2]) {
+    link.writer.lend(numberFrame(number), () => released.push(number));
+  }
+  link.flush();
+  await turn();
+  duplex.accept();
+  await turn();
+  assertEquals([released, duplex.isWriting], [[], true]);
+  assertFalse(link.forget());
+  assertEquals(released, [2]);
+  link.close();
+  await turn();
+  assertEquals([released, duplex.mistakes], [[2], []]);
+});
+
 // Draining.
 
 Deno.test("Link handles no frame while its owner wants to wait, and says so", async () => {

@@ -13,7 +13,7 @@ const SLAB_BYTES_MIN = 1024;
 /**
  * The live messages of one stream, by message id.
  *
- * Batches are copied into slabs as they come. A slab is let go when all its messages are, wherever it
+ * Batches are copied into slabs as they come, and large ones that are not another one's stay where they are. A slab is let go when all its messages are, wherever it
  * stands. When few of its messages are left, those are copied into slabs of their own size, so that
  * messages that stay pin little beside themselves: four times their bytes at most, and some hundred
  * bytes each.
@@ -64,7 +64,7 @@ export class Backlog {
   append(firstId: number, batch: MessageBatch, place?: Place, storedAt: number = 0): void {
     const size = batch.end - batch.start;
     let slab = this.#slabs.at(-1);
-    if (batch instanceof SharedBatch) {
+    if (batch instanceof SharedBatch || batch.isOwn) {
       if (slab !== undefined) this.#residency.seal(slab);
       const times = StoredTimes.of([{ count: batch.count, at: storedAt }]);
       return this.#insert(this.#slabs.length, firstId, batch, { place, times });
@@ -113,12 +113,15 @@ export class Backlog {
     const { count } = batch;
     const size = batch.end - batch.start;
     const isShared = batch instanceof SharedBatch;
+    const isOwn = batch.isOwn ?? false;
+    const { buffer, start, end } = batch;
+    const own = isShared ? buffer : isOwn ? buffer.subarray(start, end) : undefined;
     const slab = new Slab({
       firstId,
-      bytes: isShared ? batch.buffer : this.#residency.allocate(size),
+      bytes: own ?? this.#residency.allocate(size),
       offsetCount: count + 1,
       segment: place?.segment,
-      isSingle: isShared,
+      isSingle: own !== undefined,
       times,
     });
     this.#slabs.splice(index, 0, slab);

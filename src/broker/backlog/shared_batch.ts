@@ -29,5 +29,7 @@ export class SharedBatch implements MessageBatch {
 export function shareBatch(batch: MessageBatch, streamCount: number): MessageBatch {
   const size = batch.end - batch.start;
   const isWorthIt = size >= BATCH_BYTES_MIN && size * streamCount >= COPIES_BYTES_MIN;
-  return isWorthIt && streamCount > 1 ? new SharedBatch(batch) : batch;
+  if (isWorthIt && streamCount > 1) return new SharedBatch(batch);
+  // None of several streams has it alone.
+  return batch.isOwn && streamCount > 1 ? { ...batch, isOwn: false } : batch;
 }

@@ -111,7 +111,7 @@ export class Slab {
   }
 
   /**
-   * Adds a batch; a shared one is the only one, and the slab was made with its bytes.
+   * Adds a batch; one that is shared, or its own, is the only one, and the slab was made with its bytes.
    *
    * @param storedAt When it was stored, if the slab does not know that yet.
    */
@@ -121,7 +121,7 @@ export class Slab {
     let slabOffset = this.used;
     if (place !== undefined) this.#addExtent(this.count, place.offset);
     if (batch instanceof SharedBatch) this.#shared = batch;
-    else copyBytes(buffer, start, end, this.bytes, slabOffset);
+    else if (!batch.isOwn) copyBytes(buffer, start, end, this.bytes, slabOffset);
     this.#reserveOffsets(this.count + count + 1);
     const { offsets } = this;
     let index = this.count;

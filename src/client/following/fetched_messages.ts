@@ -81,13 +81,17 @@ export class FetchedMessages {
     return this.#count;
   }
 
-  /** Adds the messages of a frame, copied: the decoder reuses its buffer. */
+  /** Adds the messages of a frame, copied unless they are its own: the decoder reuses its buffer. */
   add(
     batch: Omit<DeliveredBatch, "bytes">,
     first: FirstMessage,
-    { buffer, start, end }: MessageBatch,
+    { buffer, start, end, isOwn = false }: MessageBatch,
   ): void {
     this.#count += first.count;
+    if (isOwn) {
+      this.#batches.push(new FetchedBatch({ ...batch, bytes: buffer }, first, start));
+      return;
+    }
     const size = end - start;
     if (size > SHARED_PART_MAX) {
       const copy = { ...batch, bytes: buffer.slice(start, end) };

@@ -1,10 +1,11 @@
-import type { BodyKind, MessageBatch } from "../../../protocol.ts";
+import type { BodyKind, FrameWriter, MessageBatch } from "../../../protocol.ts";
 import {
   ENTRY_HEAD_BYTES,
   readEntryHeaderBytes,
   readEntrySize,
   writeEntryHead,
 } from "../../protocol/messages/entry.ts";
+import { PUBLISH_HEAD_BYTES } from "../../protocol/frames/message_frame.ts";
 import type { SpareBuffers } from "./spare_buffers.ts";
 
 /** A batch is closed at this size: one write, one read, one confirm. */
@@ -13,7 +14,17 @@ const BATCH_BYTES_MAX = 128 * 1024;
 /** The largest size of a frame's fields beside its batch, rounded up. */
 export const FIELD_BYTES = 256;
 
+/** The entries begin here: the head of a frame has room in front of them. */
+const BEGIN = PUBLISH_HEAD_BYTES;
+
 const encoder = new TextEncoder();
+
+/** Who needs a buffer beside the one that fills it. */
+class Loans {
+  count = 0;
+  /** Whether it is to be given back when nobody needs it any more. */
+  isDiscarded = false;
+}
 
 /** The largest batch within the limit of frames, in bytes; a larger message has a batch of its own. */
 export function batchBytesMax(frameBytes: number): number {
@@ -48,8 +59,10 @@ export function entryBytesMax(
 export class EntryBuffer {
   protected readonly spare: SpareBuffers;
   #buffer: Uint8Array;
-  #bytes = 0;
+  /** Where the entries end. */
+  #end = BEGIN;
   #count = 0;
+  #loans = new Loans();
 
   constructor(spare: SpareBuffers) {
     this.spare = spare;
@@ -61,7 +74,7 @@ export class EntryBuffer {
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#end - BEGIN;
   }
 
   get largestBody(): number {
@@ -69,12 +82,12 @@ export class EntryBuffer {
   }
 
   get messages(): MessageBatch {
-    return { count: this.#count, buffer: this.#buffer, start: 0, end: this.#bytes };
+    return { count: this.#count, buffer: this.#buffer, start: BEGIN, end: this.#end };
   }
 
   add(kind: BodyKind, content: Uint8Array | string, extras: EntryExtras | undefined): void {
-    this.#reserve(this.#bytes + entryBytesMax(content, extras));
-    const headersAt = this.#bytes + ENTRY_HEAD_BYTES;
+    this.#reserve(this.#end + entryBytesMax(content, extras));
+    const headersAt = this.#end + ENTRY_HEAD_BYTES;
     const bodyAt = extras === undefined ? headersAt : this.#writeExtras(extras, headersAt);
     const headerBytes = bodyAt - headersAt;
     const bodyBytes = typeof content === "string"
@@ -83,23 +96,40 @@ export class EntryBuffer {
     const size = ENTRY_HEAD_BYTES + headerBytes + bodyBytes;
     const flags = extras === undefined ? 0 : extras.flags;
     const priority = extras === undefined ? undefined : extras.priority;
-    writeEntryHead(this.#buffer, this.#bytes, { size, kind, headerBytes, flags, priority });
-    this.#bytes += size;
+    writeEntryHead(this.#buffer, this.#end, { size, kind, headerBytes, flags, priority });
+    this.#end += size;
     this.#count++;
   }
 
-  /** Gives the buffer back. */
+  /**
+   * Lends its bytes to a writer, as they are.
+   *
+   * @param make Makes a frame of them, in the same buffer.
+   */
+  lend(writer: FrameWriter, make: (messages: MessageBatch) => Uint8Array): void {
+    this.#separate();
+    const { spare } = this;
+    const buffer = this.#buffer;
+    const loans = this.#loans;
+    loans.count++;
+    writer.lend(make(this.messages), () => {
+      if (--loans.count === 0 && loans.isDiscarded) spare.give(buffer);
+    });
+  }
+
+  /** Gives the buffer back, as soon as nobody needs it. */
   discard(): void {
-    this.spare.give(this.#buffer);
+    if (this.#loans.count === 0) this.spare.give(this.#buffer);
+    else this.#loans.isDiscarded = true;
   }
 
   /** The number of leading entries that fit into `bytesMax` bytes. */
   protected countWithin(bytesMax: number): number {
     let count = 0;
-    let at = 0;
+    let at = BEGIN;
     while (count < this.#count) {
       at += readEntrySize(this.#buffer, at);
-      if (at > bytesMax) break;
+      if (at - BEGIN > bytesMax) break;
       count++;
     }
     return count;
@@ -107,14 +137,14 @@ export class EntryBuffer {
 
   /** The size of some entries, in bytes. */
   protected measure(start: number, count: number): number {
-    let at = start;
+    let at = BEGIN + start;
     for (let left = count; left > 0; left--) at += readEntrySize(this.#buffer, at);
-    return at - start;
+    return at - BEGIN - start;
   }
 
   protected findLargestBody(start: number, count: number): number {
     let largest = 0;
-    let at = start;
+    let at = BEGIN + start;
     for (let left = count; left > 0; left--) {
       const size = readEntrySize(this.#buffer, at);
       const bodyBytes = size - ENTRY_HEAD_BYTES - readEntryHeaderBytes(this.#buffer, at);
@@ -126,22 +156,30 @@ export class EntryBuffer {
 
   /** Moves entries towards the front, over removed ones. */
   protected moveForward(to: number, at: number, size: number): void {
-    this.#buffer.copyWithin(to, at, at + size);
+    this.#separate();
+    this.#buffer.copyWithin(BEGIN + to, BEGIN + at, BEGIN + at + size);
   }
 
   /** Keeps the first entries only. */
   protected truncate(count: number, bytes: number): void {
     this.#count = count;
-    this.#bytes = bytes;
+    this.#end = BEGIN + bytes;
   }
 
   /** Moves all but the first entries into another, empty buffer. */
   protected moveRest(count: number, rest: EntryBuffer): void {
-    const at = this.measure(0, count);
-    rest.#reserve(this.#bytes - at);
-    rest.#buffer.set(this.#buffer.subarray(at, this.#bytes));
-    rest.truncate(this.#count - count, this.#bytes - at);
-    this.truncate(count, at);
+    const at = BEGIN + this.measure(0, count);
+    rest.#reserve(BEGIN + this.#end - at);
+    rest.#buffer.set(this.#buffer.subarray(at, this.#end), BEGIN);
+    rest.truncate(this.#count - count, this.#end - at);
+    this.truncate(count, at - BEGIN);
+  }
+
+  /** Leaves the bytes that are lent to whoever has them. */
+  #separate(): void {
+    if (this.#loans.count === 0) return;
+    this.#loans = new Loans();
+    this.#buffer = this.#buffer.slice();
   }
 
   /** Writes properties and headers; returns where the body begins. */
@@ -169,7 +207,7 @@ export class EntryBuffer {
   #reserve(needed: number): void {
     if (needed <= this.#buffer.length) return;
     const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
-    grown.set(this.#buffer.subarray(0, this.#bytes));
+    grown.set(this.#buffer.subarray(0, this.#end));
     this.#buffer = grown;
   }
 }

@@ -1,5 +1,5 @@
-/** The size of a new buffer. */
-const BYTES_MIN = 1024;
+/** The size of a new buffer: doubled seven times it has room for a full batch and the head of its frame. */
+const BYTES_MIN = 1024 + 32;
 
 /**
  * The most bytes of buffers that a connection keeps for the next batches of its publishers. A new buffer

@@ -43,7 +43,7 @@ export interface CommitterOptions {
 }
 
 /**
- * Group commit. Events are collected, written in one piece and flushed; then all callers that wait for
+ * Group commit. Events are collected, written together and flushed; then all callers that wait for
  * them are told. Events that come meanwhile are the next group. There is no timer and nothing to tune: the
  * slower the disk, the larger the groups.
  *
@@ -324,8 +324,8 @@ export class Committer implements Appender {
     else if (level === "always") counters.writtenBytes += segment.prepare(group.size);
     this.#isMarked = group.isMark;
     group.seal({ position: segment.end, journalId }, this.#proof.position);
-    const offset = segment.append(group.bytes);
-    counters.writtenBytes += group.bytes.length;
+    const offset = segment.append(...group.pieces);
+    counters.writtenBytes += group.size;
     segment.underwayCount += group.stored.length;
     for (const written of group.written) written();
     if (!this.#isDirty) this.#dirtySince = this.#options.now();

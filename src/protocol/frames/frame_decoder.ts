@@ -21,6 +21,12 @@ const BUFFER_BYTES_BUSY = 129 * 1024;
  */
 const GROWTH_MAX = 8;
 
+/** A buffer is given away with a frame that is this part of it at least: little memory is lost. */
+const OWN_SHARE_MIN = 7 / 8;
+
+/** A frame of this size stays where it is if it has room behind what is before it, which has been read. */
+const LARGE_FRAME_BYTES = 64 * 1024;
+
 /**
  * Finds frames in a stream of bytes, and reads their fields in place. It allocates for received bytes, never
  * for announced ones.
@@ -116,7 +122,7 @@ export class FrameDecoder {
     if (this.#head === this.#tail) {
       this.#head = 0;
       this.#tail = 0;
-    } else if (this.#head > 0) {
+    } else if (this.#head > 0 && !this.#hasRoomBehind) {
       this.#buffer.copyWithin(0, this.#head, this.#tail);
       this.#tail -= this.#head;
       this.#head = 0;
@@ -220,9 +226,36 @@ export class FrameDecoder {
     }
   }
 
+  /**
+   * Gives the buffer away if it was made for the current frame, so that its bytes need not be copied. Then
+   * {@linkcode FrameDecoder.buffer}, as it was, belongs to the caller, and the frame is at its end here.
+   *
+   * @returns Whether it did.
+   */
+  giveAway(): boolean {
+    const { length } = this.#buffer;
+    if (length <= BUFFER_BYTES_BUSY || this.end - this.offset < length * OWN_SHARE_MIN) {
+      return false;
+    }
+    const rest = this.#buffer.subarray(this.#head, this.#tail);
+    this.#buffer = new Uint8Array(Math.max(BUFFER_BYTES_BUSY, rest.length));
+    this.#buffer.set(rest);
+    this.#head = 0;
+    this.#tail = rest.length;
+    this.offset = 0;
+    this.end = 0;
+    return true;
+  }
+
   /** Makes sure that all of the current frame has been read. */
   finish(): void {
     if (this.offset !== this.end) throw this.#malformed(`${this.end - this.offset} bytes are left`);
+  }
+
+  /** Whether the rest of a large frame fits behind what came before it. */
+  get #hasRoomBehind(): boolean {
+    const bytes = this.#unfinishedBytes;
+    return bytes >= LARGE_FRAME_BYTES && this.#head + bytes <= this.#buffer.length;
   }
 
   /** Grows with the received bytes, and gives a very large frame's memory back afterwards. */
@@ -236,8 +269,8 @@ export class FrameDecoder {
       this.#replace(BUFFER_BYTES_BUSY);
     } else if (needed > BUFFER_BYTES_BUSY && needed > size) {
       // With a byte more it is not full when the frame is there: only then more may be waiting.
-      const wanted = Math.min(size * GROWTH_MAX, this.#unfinishedBytes + 1);
-      this.#replace(Math.max(size * 2, needed, wanted));
+      const wanted = this.#unfinishedBytes === 0 ? size * 2 : this.#unfinishedBytes + 1;
+      this.#replace(Math.max(needed, Math.min(size * GROWTH_MAX, wanted)));
     } else if (needed > size || (this.#hasFilled && size < BUFFER_BYTES_BUSY)) {
       this.#replace(Math.min(Math.max(size * 2, needed), BUFFER_BYTES_BUSY));
     }

@@ -13,8 +13,16 @@ const KEPT_BYTES_MAX = 2 * 1024 * 1024;
 
 const none = new Uint8Array(0);
 
+/** Bytes that wait to be taken in one piece. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  /** Called when nobody needs them any more, if they are not the writer's own. */
+  readonly release: (() => void) | undefined;
+}
+
 /**
- * Collects frames in a growing buffer: all frames of a turn leave in one write.
+ * Collects frames in a growing buffer: all frames of a turn leave in one write. A large frame that is in a buffer
+ * already can be lent, which saves a copy: it leaves in a write of its own.
  *
  * @example One frame
  * ```ts
@@ -42,10 +50,20 @@ export class FrameWriter {
   #spare: Uint8Array = none;
   #length = 0;
   #frameStart = 0;
+  /** Lent frames, and what was written before each of them. */
+  #pieces: Piece[] = [];
+  #pieceBytes = 0;
+  /** The lent frame that was taken and not given back. */
+  #loan: Piece | undefined;
 
   /** The bytes collected so far. */
   get length(): number {
-    return this.#length;
+    return this.#length + this.#pieceBytes;
+  }
+
+  /** Whether {@linkcode FrameWriter.take} takes a part only: there are lent frames. */
+  get isDivided(): boolean {
+    return this.#pieces.length > 0;
   }
 
   /** Begins a frame; its fields follow, then {@linkcode FrameWriter.end}. */
@@ -107,20 +125,36 @@ export class FrameWriter {
   }
 
   /**
-   * Takes what was collected; the next frames go into another buffer.
+   * Adds a whole frame without copying it, between other frames.
+   *
+   * @param frame The frame with its length and its type; nobody changes it until it is released.
+   * @param release Called when the frame has left. It is never called if the frame may still leave.
+   */
+  lend(frame: Uint8Array, release: () => void): void {
+    if (this.#length > 0) this.#addPiece({ bytes: this.#takeOwn(), release: undefined });
+    this.#addPiece({ bytes: frame, release });
+  }
+
+  /**
+   * Takes what was collected, or its next part if frames were lent; the next frames go into another buffer.
    *
    * @returns A view that stays untouched until it is given to {@linkcode FrameWriter.recycle}.
    */
   take(): Uint8Array {
-    const taken = this.#buffer.subarray(0, this.#length);
-    this.#buffer = this.#spare;
-    this.#spare = none;
-    this.#length = 0;
-    return taken;
+    if (this.#pieces.length === 0) return this.#takeOwn();
+    const piece = this.#pieces.shift()!;
+    this.#pieceBytes -= piece.bytes.length;
+    if (piece.release !== undefined) this.#loan = piece;
+    return piece.bytes;
   }
 
-  /** Gives a taken view's buffer back for the frames after the next. */
+  /** Gives a taken view's buffer back: for the frames after the next, or to its owner. */
   recycle(taken: Uint8Array): void {
+    if (this.#loan?.bytes === taken) {
+      const { release } = this.#loan;
+      this.#loan = undefined;
+      return release?.();
+    }
     const bytes = taken.buffer.byteLength;
     if (bytes > this.#spare.length && bytes <= KEPT_BYTES_MAX) {
       this.#spare = new Uint8Array(taken.buffer as ArrayBuffer);
@@ -131,6 +165,19 @@ export class FrameWriter {
   shrink(): void {
     this.#spare = none;
     if (this.#length === 0) this.#buffer = none;
+  }
+
+  #takeOwn(): Uint8Array {
+    const taken = this.#buffer.subarray(0, this.#length);
+    this.#buffer = this.#spare;
+    this.#spare = none;
+    this.#length = 0;
+    return taken;
+  }
+
+  #addPiece(piece: Piece): void {
+    this.#pieces.push(piece);
+    this.#pieceBytes += piece.bytes.length;
   }
 
   #reserve(count: number): void {

@@ -1,8 +1,9 @@
+import { writeU32, writeU64 } from "../bytes.ts";
 import type { MessageBatch } from "../messages/batch.ts";
 import { BrokerError } from "../error.ts";
 import type { FrameDecoder } from "./frame_decoder.ts";
 import { FrameType } from "./frame_type.ts";
-import type { FrameWriter } from "./frame_writer.ts";
+import { FRAME_HEAD_BYTES, FRAME_LENGTH_BYTES, type FrameWriter } from "./frame_writer.ts";
 import { BATCH_COUNT_MAX } from "../limits.ts";
 
 /** The highest bit of the attempts in a `deliver` frame. */
@@ -129,6 +130,29 @@ export function writePublish(
   writer.u64(fields.settled);
   writeBatch(writer, batch);
   writer.end();
+}
+
+/** The bytes of a `publish` frame in front of its entries. */
+export const PUBLISH_HEAD_BYTES: number = FRAME_HEAD_BYTES + 24;
+
+/**
+ * Makes a `publish` frame of a batch where it lies: its head is written in front of it.
+ *
+ * @param batch A batch with {@linkcode PUBLISH_HEAD_BYTES} unused bytes before its first entry.
+ * @returns The frame.
+ */
+export function framePublish(
+  { publisher, sequence, settled }: PublishFields,
+  { buffer, start, end, count }: MessageBatch,
+): Uint8Array {
+  const at = start - PUBLISH_HEAD_BYTES;
+  writeU32(buffer, at, end - at - FRAME_LENGTH_BYTES);
+  buffer[at + FRAME_LENGTH_BYTES] = FrameType.publish;
+  writeU32(buffer, at + FRAME_HEAD_BYTES, publisher);
+  writeU64(buffer, at + FRAME_HEAD_BYTES + 4, sequence);
+  writeU64(buffer, at + FRAME_HEAD_BYTES + 12, settled);
+  writeU32(buffer, at + FRAME_HEAD_BYTES + 20, count);
+  return buffer.subarray(at, end);
 }
 
 /** Reads the fields of a `publish` frame; {@linkcode readBatch} reads what follows. */
@@ -327,7 +351,7 @@ export function writeBatch(writer: FrameWriter, batch: MessageBatch): void {
 }
 
 /**
- * Reads the rest of the current frame as a batch, in place.
+ * Reads the rest of the current frame as a batch, in place; a very large one gets the buffer.
  *
  * @param decoder A decoder whose current frame's own fields have been read.
  * @returns The batch; its entries are not checked yet.
@@ -341,5 +365,8 @@ export function readBatch(decoder: FrameDecoder): MessageBatch {
       `Cannot read a batch of messages: it has ${count}, allowed are 1 to ${BATCH_COUNT_MAX}`,
     );
   }
-  return { count, buffer: decoder.buffer, start: decoder.offset, end: decoder.end };
+  const { buffer, offset: start, end } = decoder;
+  return decoder.giveAway()
+    ? { count, buffer, start, end, isOwn: true }
+    : { count, buffer, start, end };
 }

@@ -26,6 +26,8 @@ export interface MessageBatch {
   readonly start: number;
   /** Where the last entry ends. */
   readonly end: number;
+  /** Whether the buffer belongs to the batch alone: then it is not reused, and whoever gets the batch may keep it. */
+  readonly isOwn?: boolean;
 }
 
 /** Added to the flags of a batch if an entry has a priority other than the default. */

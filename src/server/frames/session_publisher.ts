@@ -59,7 +59,7 @@ export class SessionPublisher implements PublisherSink {
     if (fields.sequence === 0) {
       throw new BrokerError("BAD_FRAME", "Cannot publish: messages are numbered from 1");
     }
-    const { count, buffer, start, end } = batch;
+    const { count, buffer, start, end, isOwn = false } = batch;
     const { sequence, settled } = fields;
     const arrivedAt = this.#answers.outlet.context.now();
     this.#publish({
@@ -67,6 +67,7 @@ export class SessionPublisher implements PublisherSink {
       buffer,
       start,
       end,
+      isOwn,
       sequence,
       settled,
       bytes: end - start,

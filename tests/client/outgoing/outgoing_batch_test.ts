@@ -5,7 +5,13 @@
  */
 
 import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
-import { FrameDecoder, FrameWriter, readBatch, type SessionLimits } from "../../../protocol.ts";
+import {
+  FrameDecoder,
+  FrameWriter,
+  type MessageBatch,
+  readBatch,
+  type SessionLimits,
+} from "../../../protocol.ts";
 import { readReply } from "../../../src/protocol/frames/reply_frame.ts";
 import { Confirmation } from "../../../src/client/publishing/confirmation.ts";
 import { Outbox } from "../../../src/client/outgoing/outbox.ts";
@@ -35,7 +41,7 @@ Deno.test("SpareBuffers keeps 4 MiB at most, however much it is given", () => {
   for (const buffer of given) spare.give(buffer);
   spare.give(new Uint8Array(64 * MEBIBYTE));
   let kept = 0;
-  for (let buffer = spare.take(); buffer.length > 1024; buffer = spare.take()) {
+  for (let buffer = spare.take(); buffer.length > 2048; buffer = spare.take()) {
     kept += buffer.length;
   }
   assertLessOrEqual(kept, 4 * MEBIBYTE);
@@ -56,6 +62,36 @@ Deno.test("OutgoingBatch: its bytes stay its own until its outcome is known", ()
   assertEquals(third.bytes, 0);
   second.refuse(new Error("no"));
   assertStrictEquals(new OutgoingBatch(4, spare).messages.buffer, second.messages.buffer);
+});
+
+Deno.test("OutgoingBatch: a buffer that is lent is given back when it has left, and changed by nobody", () => {
+  const spare = new SpareBuffers();
+  const frame = ({ buffer, start, end }: MessageBatch) => buffer.subarray(start, end);
+  const lendTo = (writer: FrameWriter, batch: OutgoingBatch) => batch.lend(writer, frame);
+  const fill = (batch: OutgoingBatch) => {
+    batch.addWaiter({ isAbandoned: true, confirm() {}, refuse() {} });
+    batch.add(0, new Uint8Array(50).fill(1), undefined);
+    batch.addWaiter({ isAbandoned: false, confirm() {}, refuse() {} });
+    batch.add(0, new Uint8Array(50).fill(2), undefined);
+    return batch.messages.buffer;
+  };
+  const writer = new FrameWriter();
+  const batch = new OutgoingBatch(1, spare);
+  const buffer = fill(batch);
+  lendTo(writer, batch);
+  batch.refuse(new Error("the publisher is closed"));
+  assert(new OutgoingBatch(2, spare).messages.buffer !== buffer);
+  writer.recycle(writer.take());
+  assertStrictEquals(new OutgoingBatch(3, spare).messages.buffer, buffer);
+  const cut = new OutgoingBatch(4, spare);
+  fill(cut);
+  lendTo(writer, cut);
+  const lent = writer.take();
+  const before = lent.slice();
+  cut.dropAbandoned();
+  assertEquals([cut.count, lent], [1, before]);
+  const { messages } = cut;
+  assertEquals(messages.buffer[messages.end - 1], 2);
 });
 
 Deno.test("OutgoingReplies: what is too large for the broker of now is let go, and nothing else", () => {

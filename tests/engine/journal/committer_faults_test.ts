@@ -102,15 +102,15 @@ Deno.test("Committer: what comes after messages that are refused is refused as w
   use.store("before");
   await settled();
   use.take();
-  // Five groups, of which four are written together; the second of those fails.
+  // Five groups of two pieces, of which four are written together; the second of those fails halfway.
   for (let index = 1; index <= 5; index++) use.store(`${index}${large}`);
-  use.disk.failAt(3, "ENOSPC");
+  use.disk.failAt(5, "ENOSPC");
   use.isHeld = false;
   use.release();
   await settled();
   const name = (index: number) => `${index}${"x".repeat(19)}`;
   assertEquals(use.take(), [
-    ...["stored before", "write", "cut", "flush", "use reserve"],
+    ...["stored before", "write", "write", "write", "cut", "flush", "use reserve"],
     ...[2, 3, 4, 5].map((index) => `refused ${name(index)} DISK_FULL`),
     ...["flush", `stored ${name(1)}`],
   ]);

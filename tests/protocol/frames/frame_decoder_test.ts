@@ -313,6 +313,60 @@ Deno.test("after a large frame the beginning of the next one is kept while memor
   assertLessOrEqual(decoder.buffer.length, 129 * 1024);
 });
 
+Deno.test("a very large frame's buffer is given away with it, and what is behind it stays", () => {
+  const decoder = new FrameDecoder(64 * MEBIBYTE);
+  const bytes = join(filledFrame(FrameType.publish, MEBIBYTE, 5), someFrames[2]!);
+  let sent = 0;
+  const read = () => {
+    const space = decoder.space();
+    const count = Math.min(space.length, bytes.length - sent);
+    space.set(bytes.subarray(sent, sent + count));
+    decoder.received(count);
+    sent += count;
+  };
+  while (!decoder.next()) read();
+  const { buffer, offset, end } = decoder;
+  assertLess(buffer.length, MEBIBYTE + 100);
+  assert(decoder.giveAway());
+  decoder.finish();
+  for (let left = 3; left > 0; left--) read();
+  assertEquals(takeFrames(decoder), [[FrameType.credit, someFrames[2]!.slice(5)]]);
+  assert(buffer.subarray(offset, end).every((byte) => byte === 5));
+  assertLessOrEqual(decoder.bufferBytes, 129 * 1024);
+});
+
+Deno.test("a buffer that is mostly another frame's, or used again, is not given away", () => {
+  const decoder = new FrameDecoder(64 * MEBIBYTE);
+  for (const bytes of [10, 1000, 128 * 1024]) {
+    push(decoder, filledFrame(FrameType.publish, bytes, 1));
+    assert(decoder.next());
+    assertFalse(decoder.giveAway());
+  }
+  const two = join(filledFrame(0x55, 200_000, 1), filledFrame(0x55, 200_000, 2));
+  push(decoder, two);
+  for (const fill of [1, 2]) {
+    assert(decoder.next());
+    assertFalse(decoder.giveAway());
+    assertEquals(decoder.buffer[decoder.end - 1], fill);
+  }
+});
+
+Deno.test("a large frame whose rest has room behind its beginning stays where it is", () => {
+  const decoder = new FrameDecoder(MEBIBYTE);
+  push(decoder, filledFrame(FrameType.publish, 128 * 1024, 0));
+  takeFrames(decoder);
+  const one = filledFrame(FrameType.publish, 65_600, 7);
+  push(decoder, join(one, one.subarray(0, 30_000)));
+  assert(decoder.next());
+  assertFalse(decoder.next());
+  const { buffer } = decoder;
+  const space = decoder.space();
+  assertEquals([space.buffer === buffer.buffer, space.byteOffset], [true, one.length + 30_000]);
+  space.set(one.subarray(30_000));
+  decoder.received(one.length - 30_000);
+  assertEquals(takeFrames(decoder), [[FrameType.publish, one.slice(5)]]);
+});
+
 Deno.test("an idle decoder is small, a busy one reads in larger pieces", () => {
   const decoder = new FrameDecoder(MEBIBYTE);
   assertLessOrEqual(decoder.space().length, 4 * 1024);

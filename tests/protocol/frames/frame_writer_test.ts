@@ -175,3 +175,26 @@ Deno.test("FrameWriter: whatever is taken and recycled, what is in use stays as 
     fuzz(60),
   );
 });
+
+Deno.test("FrameWriter.lend() keeps the order, copies nothing, and says when a frame has left", () => {
+  const writer = new FrameWriter();
+  const released: number[] = [];
+  const lent = [1, 2].map((fill) => filledFrame(FrameType.publish, 500, fill));
+  const lend = (index: number) => writer.lend(lent[index]!, () => released.push(index));
+  writeFrame(writer, 20, 3);
+  lend(0);
+  lend(1);
+  writeFrame(writer, 30, 4);
+  assertEquals(writer.length, 20 + 2 * lent[0]!.length + 30);
+  const taken: Uint8Array[] = [];
+  for (const expected of [[], [], [0], [0, 1]]) {
+    assertEquals(released, expected);
+    const piece = writer.take();
+    taken.push(piece.slice());
+    if (taken.length > 1 && taken.length < 4) assertStrictEquals(piece, lent[taken.length - 2]!);
+    writer.recycle(piece);
+    assertEquals(writer.isDivided, taken.length < 3);
+  }
+  assertEquals(taken.map(({ length }) => length), [20, lent[0]!.length, lent[1]!.length, 30]);
+  assertEquals([writer.length, taken[0]![10], taken[3]![10]], [0, 3, 4]);
+});

@@ -27,6 +27,7 @@ import {
   type ScannedRecord,
   scanSegment,
 } from "../../../src/engine/journal/segments/scan.ts";
+import { joinBytes } from "../../../src/protocol/bytes.ts";
 import { batchOf, textsOf } from "../wire/batches.ts";
 
 /** The head of the segments that are made here. */
@@ -106,7 +107,7 @@ export class SegmentBytes {
     const group = new Group();
     group.addJson(type, "x".repeat(text.length - 2));
     const at = GROUP_HEAD_BYTES + RECORD_HEAD_BYTES;
-    group.bytes.set(new TextEncoder().encode(text), at);
+    group.pieces[0]!.set(new TextEncoder().encode(text), at);
     return this.#append(group, 0);
   }
 
@@ -164,7 +165,7 @@ export class SegmentBytes {
     const offset = this.#bytes.length;
     const { base, journalId } = this.#head;
     group.seal({ position: base + offset, journalId }, base + durable);
-    return this.#add(group.bytes);
+    return this.#add(joinBytes(group.pieces));
   }
 
   #add(group: Uint8Array): this {

@@ -7,8 +7,8 @@ export const LOCK_NAME = "LOCK";
  * The journal's access to a directory; names are of files directly in it. All disk access goes through this
  * port, so that tests can use a disk that fails, tears and forgets.
  *
- * Reading and writing are synchronous: both go to the system's page cache, and a group that is written in
- * one piece cannot be mixed with another. Flushing takes long, and is not.
+ * Reading and writing are synchronous: both go to the system's page cache, and the pieces of a group cannot be
+ * mixed with those of another. Flushing takes long, and is not.
  */
 export interface Disk {
   readonly path: string;

@@ -164,7 +164,7 @@ function copyTail(
   const write = () => {
     if (group.isEmpty) return;
     group.seal({ position: to.end, journalId: head.journalId }, to.base);
-    to.append(group.bytes);
+    to.append(...group.pieces);
     group.clear();
   };
   let kind = "";

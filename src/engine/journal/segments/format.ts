@@ -14,7 +14,7 @@
  *  │ magic  │ version │ 0     │ position│ journal id │ 0       │ crc   │   crc of bytes 0 to 36
  *  └────────┴─────────┴───────┴─────────┴────────────┴─────────┴───────┘
  *
- *  group      what was written in one piece; flushed together, or not at all
+ *  group      what was written together; flushed together, or not at all
  *  0       4        8         12      16         24      28      32
  *  ┌───────┬────────┬─────────┬───────┬──────────┬───────┬───────┬────────┬────────┬───
  *  │ magic │ length │ records │ 0     │ durable  │ 0     │ crc   │ record │ record │ …
@@ -163,11 +163,25 @@ export function readGroupHead(view: DataView, offset: number, spot: Spot): Group
   };
 }
 
-/** Writes the two checksums of an otherwise complete record. */
-export function sealRecord(bytes: Uint8Array, view: DataView, offset: number, spot: Spot): number {
+/**
+ * Writes the two checksums of an otherwise complete record; returns where the next one begins.
+ *
+ * @param apart The body, if it is not behind the meta.
+ */
+export function sealRecord(
+  bytes: Uint8Array,
+  view: DataView,
+  offset: number,
+  spot: Spot,
+  apart?: Uint8Array,
+): number {
+  const { position, journalId } = spot;
   const metaEnd = offset + RECORD_HEAD_BYTES + view.getUint32(offset + 4);
-  const end = metaEnd + view.getUint32(offset + 8);
-  view.setUint32(offset + 12, checksum(bytes, spot.position, spot.journalId, metaEnd, end));
+  const end = apart === undefined ? metaEnd + view.getUint32(offset + 8) : metaEnd;
+  const crc = apart === undefined
+    ? checksum(bytes, position, journalId, metaEnd, end)
+    : checksum(apart, position, journalId);
+  view.setUint32(offset + 12, crc);
   view.setUint32(offset + 16, headChecksum(bytes, offset, metaEnd, spot));
   return end;
 }

@@ -1,4 +1,4 @@
-import type { BrokerError } from "../../../../protocol.ts";
+import type { BrokerError, MessageBatch } from "../../../../protocol.ts";
 import type { Segment } from "../../../broker/backlog/pager.ts";
 import type { Event, Moved, Stored } from "../../../broker/event.ts";
 import { trimEvent } from "../../../broker/events/event_codec.ts";
@@ -28,12 +28,21 @@ export const GROUP_BYTES_FULL: number = 1024 * 1024;
  */
 const GROUP_BYTES_KEPT = 2 * GROUP_BYTES_FULL;
 
+/** Batches of this size, with messages of that size on average, are not copied into the buffer. */
+const APART_BYTES_MIN = 64 * 1024;
+const APART_MESSAGE_BYTES_MIN = 16 * 1024;
+
 /** A message event with the callbacks for its outcome. */
 export interface StoredRecord {
-  /** The event; its batch lies in the group's buffer once it is written. */
+  /** The event; its batch lies in the group's buffer once it is written, or apart. */
   readonly event: Stored | Moved;
+  /** Where its messages are in the group. */
   readonly offset: number;
+  /** Where the record, and its messages unless they lie apart, are in the group's buffer. */
   readonly recordOffset: number;
+  readonly bodyOffset: number;
+  /** Its messages, if they lie apart. */
+  readonly apart: MessageBatch | undefined;
   readonly outcome: StoreOutcome | MoveOutcome;
 }
 
@@ -46,8 +55,14 @@ export interface MoveOutcome {
 const UNHEARD: StoreOutcome = { stored() {}, failed() {} };
 
 /**
- * Records on their way to the disk, collected to be written in one piece. Facts become one record when
- * the group is sealed.
+ * Records on their way to the disk, collected to be written together. Facts become one record when
+ * the group is sealed. Large messages lie apart, so that they are copied no further:
+ *
+ * ```text
+ *   buffer    │head│record│record, meta│            │record, meta│            │record│
+ *   apart                              │messages    │            │messages    │
+ *   pieces    │0                       │1           │2           │3           │4     │
+ * ```
  */
 export class Group {
   #bytes = new Uint8Array(GROUP_BYTES_MIN);
@@ -56,6 +71,9 @@ export class Group {
   #recordCount = 0;
   #isMark = false;
   readonly #facts = new FactList();
+  /** Records whose messages lie apart, in order, and the bytes of all these. */
+  #apart: StoredRecord[] = [];
+  #apartBytes = 0;
   stored: StoredRecord[] = [];
   written: (() => void)[] = [];
   /** Callbacks that wait until everything up to here is durable. */
@@ -86,12 +104,19 @@ export class Group {
   /** Its size when sealed, in bytes. */
   get size(): number {
     const facts = this.#facts.count * FACT_BYTES;
-    return this.#end + (facts === 0 ? 0 : RECORD_HEAD_BYTES + facts);
+    return this.#end + this.#apartBytes + (facts === 0 ? 0 : RECORD_HEAD_BYTES + facts);
   }
 
-  /** The bytes that {@linkcode Group.seal} has made ready. */
-  get bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#end);
+  /** The bytes that {@linkcode Group.seal} has made ready, to be written one behind the other. */
+  get pieces(): Uint8Array[] {
+    const pieces: Uint8Array[] = [];
+    let from = 0;
+    for (const { bodyOffset, apart } of this.#apart) {
+      pieces.push(this.#bytes.subarray(from, bodyOffset), bytesOf(apart!));
+      from = bodyOffset;
+    }
+    if (from < this.#end) pieces.push(this.#bytes.subarray(from, this.#end));
+    return pieces;
   }
 
   addJson(type: number, value: unknown): void {
@@ -114,11 +139,18 @@ export class Group {
   addMessages(event: Stored | Moved, outcome: StoreOutcome | MoveOutcome): void {
     const { buffer, start, end } = event.batch;
     const metaBytes = measureMeta(event);
-    const recordOffset = this.#addRecord(typeOfMessages(event), metaBytes, end - start);
+    const apart = setApart(event.batch);
+    const recordOffset = this.#addRecord(typeOfMessages(event), metaBytes, end - start, apart);
     writeMeta(this.#view, recordOffset + RECORD_HEAD_BYTES, event);
-    const offset = recordOffset + RECORD_HEAD_BYTES + metaBytes;
-    this.#bytes.set(buffer.subarray(start, end), offset);
-    this.stored.push({ event, offset, recordOffset, outcome });
+    const bodyOffset = recordOffset + RECORD_HEAD_BYTES + metaBytes;
+    const offset = this.#apartBytes + bodyOffset;
+    const record = { event, offset, recordOffset, bodyOffset, apart, outcome };
+    this.stored.push(record);
+    if (apart === undefined) this.#bytes.set(buffer.subarray(start, end), bodyOffset);
+    else {
+      this.#apart.push(record);
+      this.#apartBytes += end - start;
+    }
   }
 
   /** Adds any event, without a callback. */
@@ -145,20 +177,28 @@ export class Group {
   seal(spot: Spot, durable: number): void {
     this.#addFacts();
     const { journalId } = spot;
+    let apartCount = 0;
+    let apartBytes = 0;
     for (let offset = GROUP_HEAD_BYTES; offset < this.#end;) {
-      const position = spot.position + offset;
-      offset = sealRecord(this.#bytes, this.#view, offset, { position, journalId });
+      const position = spot.position + offset + apartBytes;
+      const next = this.#apart[apartCount];
+      const body = next?.recordOffset === offset ? bytesOf(next.apart!) : undefined;
+      offset = sealRecord(this.#bytes, this.#view, offset, { position, journalId }, body);
+      if (body === undefined) continue;
+      apartCount++;
+      apartBytes += body.length;
     }
-    const length = this.#end - GROUP_HEAD_BYTES;
+    const length = this.#end + apartBytes - GROUP_HEAD_BYTES;
     writeGroupHead(this.#view, { length, count: this.#recordCount, durable }, spot);
   }
 
   /** Reports that it is durable, and the place of its messages in a segment. */
   tellDurable(segment: Segment, groupOffset: number): void {
-    const buffer = this.bytes;
-    for (const { event, offset, outcome } of this.stored) {
+    const buffer = this.#bytes.subarray(0, this.#end);
+    for (const { event, offset, bodyOffset, apart, outcome } of this.stored) {
       const { count, start, end } = event.batch;
-      const batch = { count, buffer, start: offset, end: offset + end - start };
+      const bodyEnd = bodyOffset + end - start;
+      const batch = apart ?? { count, buffer, start: bodyOffset, end: bodyEnd };
       const place = { segment, offset: groupOffset + offset };
       (outcome as StoreOutcome).stored({ ...event as Stored, batch, place });
     }
@@ -171,15 +211,16 @@ export class Group {
     this.stored = [];
     let to = GROUP_HEAD_BYTES;
     let from = GROUP_HEAD_BYTES;
-    for (const { recordOffset } of dropped) {
+    for (const { recordOffset, bodyOffset, apart } of dropped) {
       this.#bytes.copyWithin(to, from, recordOffset);
       to += recordOffset - from;
-      from = recordOffset + RECORD_HEAD_BYTES + this.#view.getUint32(recordOffset + 4) +
-        this.#view.getUint32(recordOffset + 8);
+      from = bodyOffset + (apart === undefined ? this.#view.getUint32(recordOffset + 8) : 0);
     }
     this.#bytes.copyWithin(to, from, this.#end);
     this.#end = to + this.#end - from;
     this.#recordCount -= dropped.length;
+    this.#apart = [];
+    this.#apartBytes = 0;
     return dropped;
   }
 
@@ -189,6 +230,8 @@ export class Group {
     this.#recordCount = 0;
     this.#isMark = false;
     this.#facts.clear();
+    this.#apart = [];
+    this.#apartBytes = 0;
     this.stored = [];
     this.written = [];
     this.awaiting = [];
@@ -202,10 +245,14 @@ export class Group {
     this.#facts.clear();
   }
 
-  /** Makes room for a record and writes the beginning of its head; returns its offset. */
-  #addRecord(type: number, metaBytes: number, bodyBytes: number): number {
+  /**
+   * Makes room for a record and writes the beginning of its head; returns its offset.
+   *
+   * @param apart The body, if it is not to be in the buffer.
+   */
+  #addRecord(type: number, metaBytes: number, bodyBytes: number, apart?: MessageBatch): number {
     const offset = this.#end;
-    this.#end += RECORD_HEAD_BYTES + metaBytes + bodyBytes;
+    this.#end += RECORD_HEAD_BYTES + metaBytes + (apart === undefined ? bodyBytes : 0);
     if (this.#end > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(this.#end, GROUP_BYTES_KEPT));
       grown.set(this.#bytes.subarray(0, offset));
@@ -222,4 +269,17 @@ export class Group {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer);
   }
+}
+
+/** Gives a large batch bytes of its own, which stay as they are; undefined for others. */
+function setApart(batch: MessageBatch): MessageBatch | undefined {
+  const { count, buffer, start, end, isOwn } = batch;
+  const size = end - start;
+  if (size < APART_BYTES_MIN || size < count * APART_MESSAGE_BYTES_MIN) return undefined;
+  if (isOwn) return batch;
+  return { count, buffer: buffer.slice(start, end), start: 0, end: size, isOwn: true };
+}
+
+function bytesOf({ buffer, start, end }: MessageBatch): Uint8Array {
+  return buffer.subarray(start, end);
 }

@@ -176,11 +176,15 @@ export class SegmentFile implements Segment {
     return this.#aheadEnd > this.size && this.#aheadEnd < Infinity;
   }
 
-  /** Writes all bytes at its end; returns their offset. */
-  append(bytes: Uint8Array): number {
+  /** Writes pieces of bytes at its end, all or none of which count; returns their offset. */
+  append(...pieces: readonly Uint8Array[]): number {
     const offset = this.size;
-    writeAll(this.#file, bytes, offset);
-    this.size = offset + bytes.length;
+    let end = offset;
+    for (const bytes of pieces) {
+      writeAll(this.#file, bytes, end);
+      end += bytes.length;
+    }
+    this.size = end;
     return offset;
   }
 }

@@ -204,7 +204,7 @@ export class SegmentList {
     const group = new Group();
     const write = () => {
       group.seal({ position: segment.end, journalId }, segment.base);
-      segment.append(group.bytes);
+      segment.append(...group.pieces);
       group.clear();
     };
     const countCompared = makeCounter();

@@ -22,6 +22,7 @@ import {
   GROUP_BYTES_FULL,
   type StoredRecord,
 } from "../../../../src/engine/journal/segments/group.ts";
+import { joinBytes } from "../../../../src/protocol/bytes.ts";
 import { readEvents } from "../../../../src/broker/events/event_codec.ts";
 import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import { batchOf, textsOf } from "../../../support/wire/batches.ts";
@@ -53,7 +54,8 @@ function drop(number: number, firstId: number, count = 1): Dropped {
 function readBack(group: Group, durable = 0): unknown[] {
   group.seal(spot, durable);
   const events: unknown[] = [];
-  scanSegment({ file: fileOf(group.bytes), head, start: 0, end: group.bytes.length }, {
+  const bytes = joinBytes(group.pieces);
+  scanSegment({ file: fileOf(bytes), head, start: 0, end: bytes.length }, {
     record(record) {
       assert(record.isIntact);
       readEvents(record, (event) => events.push(withTexts(event)));
@@ -118,7 +120,7 @@ Deno.test("Group: the bytes of messages are copied at once, out of the midst of 
   assertEquals(readBack(group), [withTexts(event)]);
   const { offset } = group.stored[0]!;
   const { count, end } = event.batch;
-  const stored = { count, buffer: group.bytes, start: offset, end: offset + end };
+  const stored = { count, buffer: joinBytes(group.pieces), start: offset, end: offset + end };
   assertEquals(textsOf(stored), ["kept"]);
 });
 
@@ -139,7 +141,7 @@ Deno.test("Group: its size is known before it is sealed", () => {
   }
   const { size } = group;
   group.seal(spot, 0);
-  assertEquals(group.bytes.length, size);
+  assertEquals(joinBytes(group.pieces).length, size);
   assertEquals(group.size, size);
 });
 
@@ -148,12 +150,17 @@ Deno.test("Group: it tells up to where everything was flushed", () => {
   group.addEvent(acknowledge(1, 1));
   group.seal(spot, 987);
   const heads: unknown[] = [];
-  scanSegment({ file: fileOf(group.bytes), head, start: 0, end: group.bytes.length }, {
+  scanSegment({
+    file: fileOf(joinBytes(group.pieces)),
+    head,
+    start: 0,
+    end: joinBytes(group.pieces).length,
+  }, {
     group: ({ offset, end, length, count, durable }) =>
       void heads.push({ offset, end, length, count, durable }),
     fault() {},
   });
-  const end = group.bytes.length;
+  const end = joinBytes(group.pieces).length;
   const expected = { offset: 0, end, length: end - GROUP_HEAD_BYTES, count: 1, durable: 987 };
   assertEquals(heads, [expected]);
 });
@@ -182,7 +189,7 @@ Deno.test("Group: drops that follow each other become one, and stay apart from a
   }
   const { size } = group;
   assertEquals(readBack(group), [acknowledge(1, 2), drop(1, 1, 4), drop(1, 6), drop(2, 7)]);
-  assertEquals(group.bytes.length, size);
+  assertEquals(joinBytes(group.pieces).length, size);
 });
 
 Deno.test("Group: attempts stay apart, in the order in which they were added", () => {
@@ -229,7 +236,7 @@ Deno.test("Group: empty, awaited, a mark", () => {
   group.addMark();
   assertEquals(tell(group), [false, false, true]);
   group.seal(spot, 5);
-  assertEquals(group.bytes.length, GROUP_HEAD_BYTES);
+  assertEquals(joinBytes(group.pieces).length, GROUP_HEAD_BYTES);
   group.awaiting.push(() => {});
   assertEquals(tell(group), [false, true, true]);
   group.clear();
@@ -267,6 +274,53 @@ Deno.test("Group: one record may be as large as it likes", () => {
   assertEquals(fact, acknowledge(1, 1));
 });
 
+Deno.test("Group: large messages lie apart, in bytes that nobody changes, and are written in their places", () => {
+  const large = (id: number, letter: string) => publish(1, id, letter.repeat(70_000));
+  const events = [large(1, "a"), publish(1, 2, "small"), large(3, "b"), large(4, "c")];
+  const expected = [...events.map(withTexts), acknowledge(1, 1)];
+  const group = new Group();
+  for (const [index, event] of events.entries()) {
+    const isOwn = index === 2;
+    group.addMessages({ ...event, batch: { ...event.batch, isOwn } }, ignore);
+    if (!isOwn) event.batch.buffer.fill(0xee);
+  }
+  group.addEvent(acknowledge(1, 1));
+  const { size } = group;
+  assertEquals(readBack(group), expected);
+  assertEquals(joinBytes(group.pieces).length, size);
+  // Head and record, then turns of messages that lie apart and what is in the buffer.
+  assertEquals(group.pieces.length, 7);
+  const own = events[2]!.batch;
+  assert(group.pieces[3]!.buffer === own.buffer.buffer, "what was its own already is not copied");
+});
+
+Deno.test("Group: what is stored knows its place, and large messages come in bytes of their own", () => {
+  const told: Published[] = [];
+  const outcome = { ...ignore, stored: (event: Published) => told.push(event) };
+  const group = new Group();
+  const events = ["a", "b".repeat(70_000), "c", "d".repeat(80_000), "e"].map((text, index) =>
+    publish(1, index + 1, text)
+  );
+  for (const event of events) group.addMessages(event, outcome as never);
+  group.seal(spot, 0);
+  const bytes = joinBytes(group.pieces);
+  group.tellDurable({ liveCount: 0, liveBytes: 0 } as never, 1000);
+  assertEquals(
+    told.map(withTexts),
+    events.map((event) => withTexts(event)).map((event, index) => ({
+      ...event as Published,
+      place: told[index]!.place,
+    })),
+  );
+  for (const { batch, place } of told) {
+    const size = batch.end - batch.start;
+    assertEquals(batch.isOwn ?? false, size > 60_000);
+    const at = place!.offset - 1000;
+    const written = { ...batch, buffer: bytes, start: at, end: at + size };
+    assertEquals(textsOf(written), textsOf(batch));
+  }
+});
+
 // Taking messages out.
 
 /** A group with messages between all else; and what is left without them. */
@@ -275,7 +329,8 @@ function mixed(): { group: Group; left: Event[]; stored: Event[] } {
   const stored: Event[] = [];
   const group = new Group();
   for (let index = 1; index <= 5; index++) {
-    const message = publish(1, index, `text ${index}`);
+    // Some lie apart.
+    const message = publish(1, index, `text ${index}`.repeat(index % 2 === 0 ? 15_000 : 1));
     const { batch } = message;
     const moved: Moved = { type: "moved", number: 1, firstId: index, batch };
     const event: Event = { type: "streamDeleted", number: index };

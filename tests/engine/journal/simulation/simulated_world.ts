@@ -221,8 +221,9 @@ export class SimulatedWorld {
     const encoded = batchOf(...batch.texts);
     const { sequence } = batch;
     const settled = publisher.unheard[0]?.sequence ?? sequence;
-    publisher.port!.publish({ ...encoded, sequence, settled, bytes: encoded.end });
-    encoded.buffer.fill(0xee);
+    const isOwn = this.#random.chance(0.5);
+    publisher.port!.publish({ ...encoded, isOwn, sequence, settled, bytes: encoded.end });
+    if (!isOwn) encoded.buffer.fill(0xee);
   }
 
   /** Plans some trouble with the disk. */
@@ -318,7 +319,7 @@ export class SimulatedWorld {
       identity,
       sequence: publisher.nextSequence,
       count: length,
-      size: this.#random.below(90),
+      size: this.#random.chance(0.03) ? 70_000 : this.#random.below(90),
       matches,
     });
     publisher.nextSequence += length;

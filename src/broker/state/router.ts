@@ -249,7 +249,7 @@ export class Router {
 
   /** Matches more streams with a pattern; returns whether nothing is left. */
   look(selection: Selection, stepsMax: number): boolean {
-    this.steps += selection.look(stepsMax, ({ number }) => this.#numbered.has(number));
+    this.steps += selection.look(this.#numbered, stepsMax);
     return selection.isComplete;
   }
 
@@ -286,7 +286,7 @@ export class Router {
     const key = keyOf(search);
     const known = this.#selections.get(key);
     if (known !== undefined) return known;
-    const selection = new Selection(key, this.#makeMatcher(search), [...this.#streams.values()]);
+    const selection = new Selection(key, this.#makeMatcher(search), this.#numbered.last);
     this.#selections.set(key, selection);
     this.#patternSteps += selection.steps;
     this.steps += COMPILE_FACTOR * selection.steps;

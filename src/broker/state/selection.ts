@@ -1,4 +1,5 @@
 import type { FollowerState } from "../share/follower_state.ts";
+import type { NumberedStreams } from "../stream/numbered_streams.ts";
 import type { Stream } from "../stream/stream.ts";
 
 export interface NameMatcher {
@@ -18,16 +19,17 @@ export class Selection {
   userCount = 0;
   readonly #matches: NameMatcher;
   readonly #streams = new Set<Stream>();
-  /** Streams older than the pattern that were not tried yet. */
-  #unseen: readonly Stream[];
-  #seenCount = 0;
+  /** The number of the last stream that is older than the pattern, and of the last one of these that was tried. */
+  readonly #lastOld: number;
+  #lastSeen = 0;
   /** The streams as an immutable list; made anew after changes. */
   #list: readonly Stream[] | undefined;
 
-  constructor(key: string, matches: NameMatcher, streams: readonly Stream[]) {
+  /** @param lastOld The highest number of a stream that is there: later ones are added. */
+  constructor(key: string, matches: NameMatcher, lastOld: number) {
     this.key = key;
     this.#matches = matches;
-    this.#unseen = streams;
+    this.#lastOld = lastOld;
   }
 
   get steps(): number {
@@ -35,7 +37,7 @@ export class Selection {
   }
 
   get isComplete(): boolean {
-    return this.#seenCount === this.#unseen.length;
+    return this.#lastSeen === this.#lastOld;
   }
 
   /** The streams that match; all were tried. */
@@ -51,22 +53,21 @@ export class Selection {
   /**
    * Tries streams that were not tried yet.
    *
+   * @param streams All streams by number: a list of them would take longer than a turn has.
    * @param stepsMax The most steps; one stream is tried in any case.
-   * @param isThere Whether a stream still exists.
    * @returns The steps that it took.
    */
-  look(stepsMax: number, isThere: (stream: Stream) => boolean): number {
+  look(streams: NumberedStreams, stepsMax: number): number {
+    if (this.isComplete) return 0;
     let steps = 0;
-    while (steps < stepsMax && this.#seenCount < this.#unseen.length) {
-      const stream = this.#unseen[this.#seenCount++]!;
-      if (!isThere(stream)) continue;
+    for (const stream of streams.listBehind(this.#lastSeen)) {
+      if (stream.number > this.#lastOld) break;
+      if (steps >= stepsMax) return steps;
+      this.#lastSeen = stream.number;
       steps += this.steps;
       if (this.#matches(stream.name)) this.add(stream);
     }
-    if (this.isComplete && this.#seenCount > 0) {
-      this.#unseen = [];
-      this.#seenCount = 0;
-    }
+    this.#lastSeen = this.#lastOld;
     return steps;
   }
 

@@ -9,9 +9,11 @@ export class NumberedStreams {
   /** The numbers in order, some of them of streams that are gone. */
   #numbers: number[] = [];
   #isSorted = true;
+  #last = 0;
 
-  has(number: number): boolean {
-    return this.#streams.has(number);
+  /** No stream has a higher number than this. */
+  get last(): number {
+    return this.#last;
   }
 
   get(number: number): Stream | undefined {
@@ -23,6 +25,7 @@ export class NumberedStreams {
     const { number } = stream;
     const last = this.#numbers.at(-1) ?? 0;
     this.#streams.set(number, stream);
+    this.#last = Math.max(this.#last, number);
     if (number === last) return;
     if (number < last) this.#isSorted = false;
     this.#numbers.push(number);

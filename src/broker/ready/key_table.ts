@@ -19,8 +19,9 @@ export class KeyTable {
   #hashes = new Int32Array(CAPACITY_MIN);
   #otherHashes = new Int32Array(CAPACITY_MIN);
   #holders = new Float64Array(CAPACITY_MIN);
-  /** Numbers that are free again. */
-  #spare: number[] = [];
+  /** The number that was freed last, and how many are free: a free number has the next one in place of its hash. */
+  #free = 0;
+  #freeCount = 0;
   /** The first number that was never used. */
   #nextNumber = 1;
 
@@ -30,7 +31,7 @@ export class KeyTable {
   }
 
   get size(): number {
-    return this.#nextNumber - 1 - this.#spare.length;
+    return this.#nextNumber - 1 - this.#freeCount;
   }
 
   /** The number of the key whose bytes lie in `buffer` from `start` to `end`; it is added if it is new. */
@@ -82,7 +83,9 @@ export class KeyTable {
     }
     index[place] = 0;
     this.#holders[number] = 0;
-    this.#spare.push(number);
+    this.#hashes[number] = this.#free;
+    this.#free = number;
+    this.#freeCount++;
     if (this.size === 0 && this.#hashes.length > CAPACITY_MIN * 16) this.#begin(CAPACITY_MIN);
   }
 
@@ -92,12 +95,12 @@ export class KeyTable {
     this.#hashes = new Int32Array(capacity);
     this.#otherHashes = new Int32Array(capacity);
     this.#holders = new Float64Array(capacity);
-    this.#spare = [];
+    this.#free = this.#freeCount = 0;
     this.#nextNumber = 1;
   }
 
   #add(hash: number, other: number): number {
-    const number = this.#spare.pop() ?? this.#takeNumber();
+    const number = this.#takeNumber();
     this.#hashes[number] = hash;
     this.#otherHashes[number] = other;
     this.#place(number);
@@ -105,6 +108,12 @@ export class KeyTable {
   }
 
   #takeNumber(): number {
+    const free = this.#free;
+    if (free !== 0) {
+      this.#free = this.#hashes[free]!;
+      this.#freeCount--;
+      return free;
+    }
     if (this.#nextNumber === this.#hashes.length) this.#grow();
     return this.#nextNumber++;
   }

@@ -8,6 +8,7 @@ import {
   until,
 } from "../operation.ts";
 import { ENDING, LOOKING, RULING, SENDING } from "./common.ts";
+import { PAGE_OF_DEAD } from "./page.ts";
 import { USUAL } from "./waiting.ts";
 
 /** Messages that have failed once, each with a reason, and wait for their next attempt; they have keys. */
@@ -56,6 +57,7 @@ const DEAD: readonly Operation[] = [
     run: ({ cursor, stream, count }) =>
       cursor.peek(`${stream}.dead`, { from: Math.ceil(count / 2), limit: 100 }),
   },
+  ...PAGE_OF_DEAD,
   {
     name: "redrive of all",
     run: ({ cursor, stream }) => cursor.redrive(stream),

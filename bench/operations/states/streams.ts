@@ -1,6 +1,7 @@
 import { Bind } from "@simplemq/simplemq";
 import { BODY, type Case, CONFIRMED, type Operation, takeOne } from "../operation.ts";
 import { SENDING } from "./common.ts";
+import { PAGE_OF_STREAMS } from "./page.ts";
 
 /** Streams that are created at a time. */
 const CREATED_TOGETHER = 256;
@@ -117,6 +118,7 @@ export const STREAMS: Case = {
   operations: [
     ...SENDING,
     ...SHARED,
+    ...PAGE_OF_STREAMS,
     {
       name: "deleteStream of 1,000",
       isOnce: true,

@@ -1,6 +1,7 @@
 import type { Handling } from "@simplemq/simplemq";
 import { BODY, type Case, CONFIRMED, fill, type Operation, takeOne } from "../operation.ts";
 import { ENDING, LOOKING, PURGING, REMOVING, RULING, SENDING, TAKING } from "./common.ts";
+import { PAGE_OF_MESSAGES } from "./page.ts";
 
 /** What members do beside taking a message and ending it. */
 const MEMBERS: readonly Operation[] = [
@@ -111,7 +112,7 @@ export const WAITING: Case = {
     await bench.cursor.createStream(bench.stream);
     await fill(bench);
   },
-  operations: USUAL.toSpliced(SENDING.length + TAKING.length, 0, ...MEMBERS),
+  operations: USUAL.toSpliced(SENDING.length + TAKING.length, 0, ...MEMBERS, ...PAGE_OF_MESSAGES),
 };
 
 /** Messages that each have a key of their own, and some priority. */

@@ -321,7 +321,7 @@ export class Broker {
 
   /** Does all work that is due; returns the time of the next deadline. */
   tick(now: number): number {
-    return Math.min(this.state.publishers.tick(now), this.context.clock.tick(now));
+    return Math.min(this.state.publishers.tick(now), this.context.turns.tick(now));
   }
 
   apply(event: Event): void {

@@ -51,13 +51,18 @@ export class AlarmClock {
     if (at < alarm.at) this.set(alarm, at);
   }
 
-  /** Rings what is due; returns the time of the next alarm. */
-  tick(now: number): number {
+  /**
+   * Rings what is due; returns the time of the next alarm.
+   *
+   * @param hasTime Whether there is time for more: a hundred thousand may be due together.
+   */
+  tick(now: number, hasTime: () => boolean = () => true): number {
     // Alarms that are set while others ring are in the result.
     this.#promisedAt = -Infinity;
     for (let first = this.#heap[0]; first !== undefined && first.at <= now; first = this.#heap[0]) {
       this.#remove(first);
       first.ring(now);
+      if (!hasTime()) break;
     }
     this.#promisedAt = this.#heap[0]?.at ?? Infinity;
     return this.#promisedAt;

@@ -54,7 +54,7 @@ export class LaneCommands implements EngineLanes {
     const { state: { router }, now } = this.#context;
     const looks = Math.min(stream.share.lanes?.table.size ?? 0, LOOKS_MAX);
     router.steps += Math.floor(looks / LANES_PER_STEP);
-    while (listing.look()) await this.#context.nextTurn();
+    await this.#context.turns.work(() => listing.look() ? "later" : "done");
     return listing.tell(now());
   }
 

@@ -34,10 +34,9 @@ export class MovingRoom {
     };
   }
 
-  /** Waits for a turn with room for messages that go back. */
-  async wait(nextTurn: () => Promise<void>): Promise<void> {
+  /** Notes that messages wait for room to go back; returns what ends that. */
+  wait(): () => void {
     this.#waitingCount++;
-    do await nextTurn(); while (this.isFull("redrive"));
-    this.#waitingCount--;
+    return () => this.#waitingCount--;
   }
 }

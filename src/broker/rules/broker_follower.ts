@@ -15,7 +15,7 @@ import type { RuleContext } from "./rule_context.ts";
 /** The steps for a message that comes back since its follower ends: it may have a key, and a priority of its own. */
 const GIVE_BACK_STEPS = 2;
 
-/** From so many streams a follower that ends is detached in one turn: some milliseconds of work. */
+/** From so many streams a follower that ends is detached at once. */
 const DETACHED_MAX = 4096;
 
 /** How a follower is opened. */
@@ -164,6 +164,8 @@ export class BrokerFollower implements EngineFollower {
 
   async #detachRest(): Promise<void> {
     const { attachments, context } = this.#setup;
-    do await context.nextTurn(); while (!attachments.removeSome(this.follower, DETACHED_MAX));
+    await context.turns.workLater((size) =>
+      attachments.removeSome(this.follower, size) ? "done" : "more"
+    );
   }
 }

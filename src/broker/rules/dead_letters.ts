@@ -20,12 +20,10 @@ import {
 import { LogBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_runs.ts";
 import { MovingRoom } from "../pacing/moving_room.ts";
-import { Pace } from "../pacing/pace.ts";
 import { STREAMS_MAX } from "../state/router.ts";
 import type { Removal } from "./removal.ts";
 import { groupByFailure } from "../share/pending_ranges.ts";
 import type { Share, UnheldRun } from "../share/share.ts";
-import type { Store } from "../store/store.ts";
 import type { Stream } from "../stream/stream.ts";
 import { readRedrives, tellStory } from "../stream/story.ts";
 import { findFull } from "../stream/stream_limits.ts";
@@ -115,28 +113,29 @@ export class DeadLetters {
   async redrive(share: Share, ids: readonly number[]): Promise<RedriveCount> {
     const wanted = joinRanges(ids.map((firstId) => ({ firstId, count: 1 })));
     const sent: RedriveOutcome = { count: 0, error: undefined };
-    const pace = new Pace(this.#parts.now, PIECE_MAX);
-    for (const part of divideRanges(wanted, PIECE_MAX)) {
-      if (pace.isOver() || this.#room.isFull("redrive")) {
-        if (!await this.#hasNextTurn(share.store)) break;
-        pace.begin();
+    const { router } = this.#parts.state;
+    const stream = router.getNumbered(share.store.number);
+    const parts = divideRanges(wanted, PIECE_MAX);
+    let leaveWaiting: (() => void) | undefined;
+    let at = 0;
+    await this.#parts.turns.work(() => {
+      leaveWaiting?.();
+      leaveWaiting = undefined;
+      const isThere = router.getNumbered(share.store.number) === stream;
+      if (at === parts.length || sent.error !== undefined || !isThere) return "done";
+      if (this.#room.isFull("redrive")) {
+        leaveWaiting = this.#room.wait();
+        return "later";
       }
-      if (sent.error !== undefined) break;
-      const runs = share.takeUnheld(part).sort(byFirstId);
+      const runs = share.takeUnheld(parts[at++]!).sort(byFirstId);
       for (const range of joinRanges(runs)) this.#redriveRange(share, runs, range, sent);
       this.#parts.dispatcher.noteReady(share);
-    }
+      return "more";
+    });
     await this.#parts.whenDurable();
     const { count, error } = sent;
     if (count === 0 && error !== undefined) throw error;
     return { count, skipped: countIds(wanted) - count };
-  }
-
-  /** Waits for a turn in which messages may be moved; returns whether their stream is still there. */
-  async #hasNextTurn({ number }: Store): Promise<boolean> {
-    const store = this.#parts.state.router.getNumbered(number);
-    await this.#room.wait(() => this.#parts.nextTurn());
-    return this.#parts.state.router.getNumbered(number) === store;
   }
 
   /** Sends dead letters back, which were in some runs. */

@@ -3,7 +3,6 @@ import type { RuleContext } from "./rule_context.ts";
 import type { DropCount } from "../engine.ts";
 import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { type ExcessBounds, findExcess } from "../stream/stream_limits.ts";
-import { Pace } from "../pacing/pace.ts";
 import type { Store } from "../store/store.ts";
 import type { Stream } from "../stream/stream.ts";
 
@@ -91,12 +90,9 @@ export class Removal {
   }
 
   async #runTrim(stream: Stream, trim: Trim): Promise<void> {
-    const pace = new Pace(this.#context.now);
-    while (this.#dropExcess(stream, trim.added, { ids: pace.size })) {
-      if (!pace.isOver()) continue;
-      if (!await this.#hasNextTurn(stream)) break;
-      pace.begin();
-    }
+    await this.#context.turns.work((ids) =>
+      this.#isThere(stream) && this.#dropExcess(stream, trim.added, { ids }) ? "more" : "done"
+    );
     this.#trims.delete(stream);
   }
 
@@ -125,26 +121,23 @@ export class Removal {
     const { share, backlog, intake: { storedNextId } } = stream;
     endTaken(stream);
     let count = 0;
-    const pace = new Pace(this.#context.now);
-    for (let id = backlog.findFirst(0); id < storedNextId && backlog.count > 0;) {
-      const range = { firstId: id, count: Math.min(pace.size, storedNextId - id) };
-      if (share.lanes?.prepareFind(range) !== false) {
-        const taken = share.takeUnheld([range]);
-        for (const run of joinRanges(taken)) this.forget(stream, run);
-        count += countIds(taken);
-        id = backlog.findFirst(id + range.count);
-      }
-      if (!pace.isOver() || id >= storedNextId) continue;
-      if (!await this.#hasNextTurn(stream)) return count;
-      pace.begin();
-    }
+    let id = backlog.findFirst(0);
+    await this.#context.turns.work((size) => {
+      if (id >= storedNextId || backlog.count === 0 || !this.#isThere(stream)) return "done";
+      const range = { firstId: id, count: Math.min(size, storedNextId - id) };
+      if (share.lanes?.prepareFind(range) === false) return "more";
+      const taken = share.takeUnheld([range]);
+      for (const run of joinRanges(taken)) this.forget(stream, run);
+      count += countIds(taken);
+      id = backlog.findFirst(id + range.count);
+      return "more";
+    });
     if (backlog.count === 0) stream.expiries.clear();
     return count;
   }
 
-  /** Lets others have their turn; returns whether the stream is still there after it. */
-  async #hasNextTurn(stream: Stream): Promise<boolean> {
-    await this.#context.nextTurn();
+  /** Whether a stream is still there: work on it may have taken many turns. */
+  #isThere(stream: Stream): boolean {
     return this.#context.state.router.getNumbered(stream.number) === stream;
   }
 }

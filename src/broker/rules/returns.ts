@@ -12,7 +12,6 @@ import { type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { takeLater } from "../share/later_deliveries.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 import { findTags, groupByFailure, joinTags, splitByLane } from "../share/pending_ranges.ts";
-import { Pace } from "../pacing/pace.ts";
 import type { ReadyRun } from "../ready/ready_run.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
@@ -189,12 +188,11 @@ export class Returns {
   expire(share: Share, now: number): void {
     const { isDead, options, expiries } = share.store;
     const isKept = options.deadLetterExpired && !isDead;
-    const pace = new Pace(this.#parts.now, isKept ? BURIED_MAX : undefined);
-    while (expiries.nextAt <= now) {
-      if (isKept && this.#deadLetters.isBusy) return;
-      this.#expire(share, share.store.takeExpired(now, pace.size), now);
-      if (pace.isOver()) return;
-    }
+    this.#parts.turns.spend((size) => {
+      if (isKept && this.#deadLetters.isBusy) return "later";
+      this.#expire(share, share.store.takeExpired(now, size), now);
+      return expiries.nextAt <= now ? "more" : "done";
+    }, isKept ? BURIED_MAX : undefined);
   }
 
   /** Takes out those of some messages that have expired, however many others have. */

@@ -1,10 +1,11 @@
 import type { BrokerError } from "../../../protocol.ts";
 import type { BrokerCounters } from "../broker_counters.ts";
 import type { Residency } from "../backlog/residency.ts";
-import { Alarm, type AlarmClock } from "../collections/alarm_clock.ts";
+import type { AlarmClock } from "../collections/alarm_clock.ts";
 import type { Decided } from "../event.ts";
 import type { Appender, EventLog } from "../event_log.ts";
 import type { BrokerState } from "../state/broker_state.ts";
+import { Turns } from "../pacing/turns.ts";
 import type { PublisherRecord } from "../state/publisher_record.ts";
 import type { Store } from "../store/store.ts";
 import { AttemptLog } from "./attempt_log.ts";
@@ -39,6 +40,7 @@ export class RuleContext {
   /** Set once the log was read: until then nothing is decided. */
   log!: Appender;
   readonly breakers: Breakers = new Breakers(this);
+  readonly turns: Turns;
   readonly #medium: EventLog;
   readonly #residency: Residency;
   #lateCount = 0;
@@ -50,6 +52,7 @@ export class RuleContext {
     this.counters = parts.counters;
     this.clock = parts.clock;
     this.now = parts.now;
+    this.turns = new Turns(parts.clock, parts.now);
     this.hasten = parts.hasten;
     this.#medium = parts.log;
     this.#residency = parts.residency;
@@ -59,11 +62,6 @@ export class RuleContext {
   commit(event: Decided, written?: () => void): void {
     this.log.commit(event, written);
     this.state.apply(event);
-  }
-
-  /** Resolves in a later turn of the event loop: others have theirs before. */
-  nextTurn(): Promise<void> {
-    return new Promise((resolve) => this.clock.set(new Alarm(() => resolve()), this.now()));
   }
 
   /** Has a publisher forgotten that is known to the log, and tells when it was lost, if it was. */

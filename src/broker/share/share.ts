@@ -24,9 +24,6 @@ import type { ReasonPool } from "./reason_pool.ts";
 import type { FollowerState } from "./follower_state.ts";
 import type { Store } from "../store/store.ts";
 
-/** How many runs of messages are made ready in one turn when their delays are over. */
-const RELEASED_MAX = 4096;
-
 /** Messages that no follower holds. */
 export interface UnheldRun extends ReadyRun {
   /** The end of their delay; 0 if they are ready. */
@@ -352,16 +349,15 @@ export class Share implements TurnRules, LaneListener {
     this.holdBack({ at: dueAt, firstId, count, attempts, priority, lane, isDated });
   }
 
-  /** Makes messages ready when their delay is over, some thousand at a time; returns whether there were any. */
-  releaseDue(now: number): boolean {
-    const before = this.ready.count;
-    for (let left = RELEASED_MAX; left > 0; left--) {
+  /** Makes some runs of messages ready whose delay is over; returns whether there may be more. */
+  releaseDue(now: number, runCount: number): boolean {
+    for (let left = runCount; left > 0; left--) {
       const run = this.delayed.takeDue(now);
-      if (run === undefined) break;
+      if (run === undefined) return false;
       this.lanes?.noteElsewhere(run.lane, "delayedCount", -run.count);
       this.ready.giveBack(run);
     }
-    return this.ready.count > before;
+    return true;
   }
 
   /** Has its lanes take part again whose time has come; returns when to do that next. */

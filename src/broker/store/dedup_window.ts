@@ -100,16 +100,18 @@ export class DedupWindow {
     return Math.ceil((at + windowMs) / FORGET_MS) * FORGET_MS;
   }
 
-  /** Forgets ids after their window, at most so many. */
-  prune(now: number, windowMs: number, countMax: number = Infinity): void {
+  /** Forgets ids after their window, at most so many; returns whether these were all. */
+  prune(now: number, windowMs: number, countMax: number = Infinity): boolean {
     const table = this.#table;
-    if (table === undefined) return;
+    if (table === undefined) return true;
     for (let left = countMax; this.#oldest !== 0;) {
       const slot = this.#oldest - 1;
-      if (table.get(slot, AT) + windowMs > now || --left < 0) return;
+      if (table.get(slot, AT) + windowMs > now) return true;
+      if (--left < 0) return false;
       this.#remove(table, slot);
     }
     this.#table = undefined;
+    return true;
   }
 
   /** Notes that a message is durable. */

@@ -1,7 +1,6 @@
 import type { Page, PendingEntry, PendingEntryList } from "../../../protocol.ts";
 import { joinLists } from "../../protocol/answers/pending_entry_list.ts";
 import type { PelView } from "../engine.ts";
-import { Pace } from "../pacing/pace.ts";
 import type { Deliveries } from "../rules/deliveries.ts";
 import type { RuleContext } from "../rules/rule_context.ts";
 import type { FollowerState } from "../share/follower_state.ts";
@@ -46,17 +45,17 @@ export class PelQuestions {
     const sight = new PelSight(view);
     const asked = findFollowers(this.#followers, name, sight)
       .map((follower) => ({ follower, endTag: follower.pending.nextTag }));
-    const pace = new Pace(this.#context.now);
     let count = 0;
-    for (const { follower, endTag } of asked) {
+    let at = 0;
+    await this.#context.turns.work(() => {
+      if (at === asked.length) return "done";
+      const { follower, endTag } = asked[at++]!;
       // It may have been closed meanwhile.
-      if (!this.#followers.has(follower)) continue;
+      if (!this.#followers.has(follower)) return "more";
       const details = { reason: "it was taken back by a cursor", now: this.#context.now(), endTag };
       count += this.#deliveries.revoke(follower, (share) => sight.sees(share), details);
-      if (!pace.isOver()) continue;
-      await this.#context.nextTurn();
-      pace.begin();
-    }
+      return "more";
+    });
     await this.#context.whenDurable();
     return count;
   }

@@ -142,3 +142,28 @@ Deno.test("very many dedup ids whose window is over are forgotten some thousand 
   await test.broker.updateStream("orders", { dedupWindowMs: 1 });
   assertEquals([dedupIds.size, listSteps(test, () => dedupIds.size), dedupIds.size], [0, [0], 0]);
 });
+
+for (const wishes of [{ ttlMs: 5000 }, { delayMs: 5000 }]) {
+  const [kind] = Object.keys(wishes);
+  Deno.test(`messages of very many streams that are due together share the turns (${kind})`, () => {
+    const names = Array.from({ length: 200 }, (_, index) => `stream-${index}`);
+    const test = new TestBroker(...names);
+    for (const name of names) publishMany(test, 100, () => wishes, `to ${name}`, name);
+    const isLeft = (name: string) => {
+      const { ready, delayed } = test.getStream(name);
+      return kind === "ttlMs" ? ready > 0 : delayed > 0;
+    };
+    test.now += 10_000;
+    test.readMs = 0.2;
+    let turns = 0;
+    for (let left = names; left.length > 0; turns++) {
+      const begun = ++test.now;
+      test.broker.tick(test.now);
+      assertLessOrEqual(test.now - begun, 10);
+      const rest = left.filter(isLeft);
+      assertGreater(left.length, rest.length, "each turn gets on");
+      left = rest;
+    }
+    assertGreater(turns, 10);
+  });
+}

@@ -12,14 +12,15 @@ import type { TestBroker } from "../../support/broker/test_broker.ts";
 /** The messages in a batch. */
 const BATCH_COUNT = 4000;
 
-/** Publishes messages to "orders", each with wishes of its own. */
+/** Publishes messages to a stream, each with wishes of its own. */
 export function publishMany(
   test: TestBroker,
   count: number,
   wishesAt: (index: number) => PropertyWishes,
   identity: string = "filler",
+  stream: string = "orders",
 ): void {
-  const { publisher } = test.publisher("orders", identity);
+  const { publisher } = test.publisher(stream, identity);
   const body = new Uint8Array(1);
   for (let from = 0; from < count; from += BATCH_COUNT) {
     const length = Math.min(BATCH_COUNT, count - from);

@@ -68,6 +68,29 @@ for (const [kind, wishesAt] of KINDS) {
   });
 }
 
+Deno.test("purges of one stream and of many streams at the same time take no more of a turn than one", async () => {
+  const names = Array.from({ length: 20 }, (_, index) => `stream-${index}`);
+  const test = new TestBroker(...names);
+  for (const name of names) publishMany(test, MANY / 20, () => ({}), `to ${name}`, name);
+  test.create("orders");
+  publishMany(test, MANY, (index) => ({ priority: index % 3 }));
+  const countLeft = () =>
+    ["orders", ...names].reduce((sum, name) => sum + test.getStream(name).ready, 0);
+  test.readMs = PIECE_MS;
+  let before = 2 * MANY;
+  const purges = ["orders", "orders", "orders", ...names].map((name) =>
+    test.broker.purgeStream(name)
+  );
+  const { turns, result } = await countTurns(test, Promise.all(purges), () => {
+    const left = countLeft();
+    assertLessOrEqual(before - left, TURN_COUNT_MAX);
+    before = left;
+  });
+  assertEquals(result.reduce((sum, count) => sum + count), 2 * MANY);
+  assertEquals(countLeft(), 0);
+  assertGreater(turns, 2 * MANY / TURN_COUNT_MAX - 1);
+});
+
 Deno.test("messages that nothing divides are purged in pieces of some thousand", async () => {
   const test = new TestBroker("orders");
   publishMany(test, MANY, () => ({}));

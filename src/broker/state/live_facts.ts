@@ -22,6 +22,8 @@ import type { Stream } from "../stream/stream.ts";
  */
 export interface LiveRun extends IdRange {
   readonly number: number;
+  /** Whether there may be a fact about each of them. */
+  readonly isNoted: boolean;
   /** Reads some of them, up to a number of bytes unless the first is larger. Throws if they cannot be read. */
   readonly read: (range: IdRange, bytesMax: number) => MessageBatch;
   /** Tells when some of them that were read together were stored. */
@@ -78,11 +80,12 @@ export class LiveSearch {
     this.#again.add(stream);
     const { number, backlog } = stream;
     const listFacts = gatherFacts(stream);
+    const isNoted = mayBeNoted(stream);
     const read = ({ firstId, count }: IdRange, bytesMax: number) =>
       backlog.read(firstId, count, bytesMax);
     const listTimes = ({ firstId, count }: IdRange) => backlog.listTimes(firstId, count);
     for (const { firstId, count } of runs.slice(0, runCount - live.length)) {
-      live.push({ number, firstId, count, read, listTimes, listFacts });
+      live.push({ number, firstId, count, isNoted, read, listTimes, listFacts });
     }
   }
 }
@@ -98,11 +101,17 @@ function findStaying(
   return runs.flatMap((run) => subtractRanges(run, going));
 }
 
+/** Whether there may be a fact about each of a stream's messages. */
+function mayBeNoted({ expiries, coalesced, share: { notes } }: Stream): boolean {
+  const { failures, overdue, stuck } = notes;
+  return failures.size + overdue.size + stuck.size > 0 || expiries.hasOfStream ||
+    coalesced !== undefined;
+}
+
 /** Makes a function that lists the events about some of a stream's messages, as they are now. */
 function gatherFacts(stream: Stream): (range: IdRange) => LiveFact[] {
-  const { number, share, expiries } = stream;
+  const { number, share } = stream;
   const pending = listPending(share);
-  const expiring = expiries.listOfStream().sort(byFirstId);
   return (range) => {
     const endId = range.firstId + range.count;
     const stuck = [...share.notes.stuck].filter((run) => intersectRanges(range, [run]).length > 0);
@@ -112,7 +121,7 @@ function gatherFacts(stream: Stream): (range: IdRange) => LiveFact[] {
     return [
       ...[...returned, ...pending].flatMap((run) => listAttempted(number, run, range)),
       ...listFailed(number, { failed, held, returned, pending }),
-      ...listExpiries(stream, expiring, range),
+      ...listExpiries(stream, range),
       ...listOverdue(stream, range),
       ...listCoalesced(stream, range),
     ];
@@ -193,11 +202,10 @@ function listFailed(
 
 /** The expiries that the stream set, as events. */
 function listExpiries(
-  { number, calendar }: Stream,
-  expiring: readonly DatedRun[],
+  { number, calendar, expiries }: Stream,
   range: IdRange,
 ): ExpirySet[] {
-  return expiring.flatMap((run) =>
+  return expiries.findOfStream(range).flatMap((run) =>
     intersectRanges(range, [run]).map((part): ExpirySet => {
       if (!run.isDated) return { type: "expirySet", number, ...part, at: run.at };
       return { type: "expirySet", number, ...part, at: calendar.dateOf(run.at), isDated: true };

@@ -21,6 +21,11 @@ export class Expiries {
     return this.#own.size + (this.#ofStream?.size ?? 0);
   }
 
+  /** Whether the stream set some. */
+  get hasOfStream(): boolean {
+    return this.#ofStream !== undefined && this.#ofStream.size > 0;
+  }
+
   get visits(): number {
     return this.#own.visits + (this.#ofStream?.visits ?? 0);
   }
@@ -84,6 +89,11 @@ export class Expiries {
   /** The expiries that the stream set, in no order. */
   listOfStream(): DatedRun[] {
     return this.#ofStream?.list() ?? [];
+  }
+
+  /** Those that the stream set for some messages, by id. */
+  findOfStream({ firstId, count }: IdRange): DatedRun[] {
+    return this.#ofStream?.find(firstId, firstId + count) ?? [];
   }
 
   /** Forgets all: no message is left. */

@@ -23,8 +23,12 @@ const RUNS_MAX = 256;
 /** The bytes that are moved at a time. */
 const STEP_BYTES_MAX = 1024 * 1024;
 
-/** The most messages that one record moves. */
+/** The most messages that one record moves, and of those that there may be facts about. */
 const RECORD_COUNT_MAX = 65_536;
+const NOTED_COUNT_MAX = 512;
+
+/** A step ends when it has written so many facts again: a million messages may each have failed. */
+const FACTS_MAX = 1024;
 
 export interface CompactorOptions {
   readonly state: LoggedState;
@@ -48,6 +52,8 @@ export class Compactor {
   /** How many records are on their way. */
   #movingCount = 0;
   #isOver = false;
+  /** How many facts this step has written. */
+  #factCount = 0;
   /** Whether the last move had no room, or could not be read just then. */
   #hasNoRoom = false;
   /** The search through the streams for the oldest segment. */
@@ -90,6 +96,7 @@ export class Compactor {
     this.#passEnd ??= segments.last.base;
     const runs = this.#findLive(segments.oldest);
     let bytes = 0;
+    this.#factCount = 0;
     for (const run of runs) {
       try {
         bytes += this.#move(run, STEP_BYTES_MAX - bytes);
@@ -100,7 +107,7 @@ export class Compactor {
         segments.oldest.isDamaged = true;
         state.noteDamage(run.number, () => error);
       }
-      if (bytes >= STEP_BYTES_MAX) return;
+      if (bytes >= STEP_BYTES_MAX || this.#factCount >= FACTS_MAX) return;
     }
   }
 
@@ -138,26 +145,25 @@ export class Compactor {
 
   /** Moves the first messages of a run; returns their bytes. */
   #move(
-    { number, firstId, count, read, listTimes, listFacts }: LiveRun,
+    { number, firstId, count, isNoted, read, listTimes, listFacts }: LiveRun,
     bytesMax: number,
   ): number {
     const { committer } = this.#options;
+    const countMax = isNoted ? NOTED_COUNT_MAX : RECORD_COUNT_MAX;
     let moved = 0;
-    let endId = firstId;
-    try {
-      while (endId < firstId + count && moved < bytesMax) {
-        const left = Math.min(firstId + count - endId, RECORD_COUNT_MAX);
-        const batch = read({ firstId: endId, count: left }, bytesMax - moved);
-        const storedAt = listTimes({ firstId: endId, count: batch.count });
-        this.#moveBatch({ type: "moved", number, firstId: endId, storedAt, batch });
-        moved += batch.end - batch.start;
-        endId += batch.count;
+    for (let id = firstId; id < firstId + count;) {
+      if (moved >= bytesMax || this.#factCount >= FACTS_MAX) break;
+      const left = Math.min(firstId + count - id, countMax);
+      const batch = read({ firstId: id, count: left }, bytesMax - moved);
+      const done = { firstId: id, count: batch.count };
+      this.#moveBatch({ type: "moved", number, firstId: id, storedAt: listTimes(done), batch });
+      // Facts about them go with the segment, so they are written again, also if later messages cannot be read.
+      for (const fact of listFacts(done)) {
+        committer.commit(fact);
+        this.#factCount++;
       }
-    } finally {
-      // Facts about them go with the segment, so they are written again, also if later messages could not
-      // be read.
-      const done = { firstId, count: endId - firstId };
-      for (const fact of done.count === 0 ? [] : listFacts(done)) committer.commit(fact);
+      moved += batch.end - batch.start;
+      id += batch.count;
     }
     return moved;
   }

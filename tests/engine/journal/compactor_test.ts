@@ -3,31 +3,11 @@
 
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import { Backlog } from "../../../src/broker/backlog/backlog.ts";
-import type { Failed, Moved } from "../../../src/broker/event.ts";
-import { LogBusyError, type Segment } from "../../../src/broker/backlog/pager.ts";
-import type { LoggedState } from "../../../src/broker/event_log.ts";
-import { Residency } from "../../../src/broker/backlog/residency.ts";
-import type { Committer } from "../../../src/engine/journal/committer.ts";
-import { WriteCounters } from "../../../src/engine/journal/journal_counters.ts";
-import { Compactor } from "../../../src/engine/journal/compactor.ts";
-import type { SegmentList } from "../../../src/engine/journal/segments/segment_list.ts";
 import { turn } from "../../support/broker/broker.ts";
 import { readState } from "../../support/disk/journal_state.ts";
 import { churn, CompactorUse, SEGMENT_BYTES, Sender } from "../../support/disk/compactor_use.ts";
-import { MemoryPager } from "../../support/disk/memory_pager.ts";
 import { listSegments } from "../../support/disk/small_journal.ts";
-import { TestBroker } from "../../support/broker/test_broker.ts";
 import { type EngineUse, type Following, upTo } from "../engine_use.ts";
-
-/** A store of which only so much can be read just now. */
-class BusyPager extends MemoryPager {
-  readsLeft = Infinity;
-
-  override read(segment: Segment, offset: number, into: Uint8Array): void {
-    if (this.readsLeft-- <= 0) throw new LogBusyError("busy");
-    super.read(segment, offset, into);
-  }
-}
 
 // What is kept.
 
@@ -361,34 +341,4 @@ Deno.test("Compactor: all streams are gone through once for a segment, and not w
   // 1600 runs in steps of 256 at most: each stream is looked at twice or so for a segment.
   assertLess(lookCount, 4 * 201);
   assertEquals(compactor.failures, []);
-});
-
-Deno.test("Compactor: what is told of messages goes with them, also if the next ones cannot be read just then", () => {
-  const pager = new BusyPager();
-  const segment = Object.assign(pager.begin(), { base: 0, isDamaged: false });
-  const test = new TestBroker(new Residency({ bytesMax: 1, pager }));
-  test.write = (batch) => pager.store(segment, batch);
-  test.create("a", { backoffMs: [60_000] });
-  const publisher = test.publisher("a");
-  for (let count = 0; count < 10; count++) publisher.publish(200 * 1024);
-  const follower = test.follower("a", { bytes: 2 ** 30 });
-  test.dispatch();
-  follower.open.nack([{ firstTag: 1, count: 10 }], { reason: "why" }, false);
-  const told: string[] = [];
-  const tell = ({ type, firstId }: Moved | Failed) => void told.push(`${type} ${firstId}`);
-  const compactor = new Compactor({
-    state: test.broker as unknown as LoggedState,
-    committer: { move: tell, commit: tell } as unknown as Committer,
-    segments: {
-      oldest: segment,
-      last: {},
-      all: [],
-      totals: { bytes: 2 ** 30, liveBytes: 1 },
-    } as unknown as SegmentList,
-    segmentBytes: SEGMENT_BYTES,
-    counters: new WriteCounters(),
-  });
-  pager.readsLeft = 1;
-  compactor.step();
-  assertEquals(told, ["moved 1", "failed 1"]);
 });

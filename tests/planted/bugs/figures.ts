@@ -33,8 +33,9 @@ export const FIGURES_BUGS: readonly PlantedBug[] = [
   {
     what: "a message that is moved to the end of the journal is as old as the move",
     file: "src/engine/journal/compactor.ts",
-    from: 'this.#moveBatch({ type: "moved", number, firstId: endId, storedAt, batch });',
-    to: 'this.#moveBatch({ type: "moved", number, firstId: endId, batch });',
+    from:
+      'this.#moveBatch({ type: "moved", number, firstId: id, storedAt: listTimes(done), batch });',
+    to: 'this.#moveBatch({ type: "moved", number, firstId: id, batch });',
     found: tests("engine/journal/moved_times_test.ts"),
   },
   {

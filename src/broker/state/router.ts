@@ -74,7 +74,7 @@ export class Router {
   readonly #selections: TextMap<Selection>;
   /** The last pattern that was refused: it is asked for twice. */
   #refusal:
-    | { readonly pattern: string; readonly ignoreCase: boolean; readonly error: unknown }
+    | { readonly pattern: string; readonly ignoreCase: boolean; readonly message: string }
     | undefined;
   /** The patterns without members, the longest idle first. */
   readonly #idle = new Set<Selection>();
@@ -298,13 +298,17 @@ export class Router {
   /** Compiles a pattern, and counts the work: one that is refused may take longest. */
   #compile({ routeString, ignoreCase }: BindFields): NameMatcher {
     const refusal = this.#refusal;
-    if (refusal?.pattern === routeString && refusal.ignoreCase === ignoreCase) throw refusal.error;
+    if (refusal?.pattern === routeString && refusal.ignoreCase === ignoreCase) {
+      throw new BrokerError("BAD_PATTERN", refusal.message);
+    }
     this.steps += COMPILE_STEPS + COMPILE_LENGTH_FACTOR * routeString.length;
     try {
       return this.#compilePattern(routeString, ignoreCase);
     } catch (error) {
       this.steps += REFUSED_STEPS;
-      this.#refusal = { pattern: routeString, ignoreCase, error };
+      // Not the error itself: its stack would keep a session that has ended.
+      const { message } = error as BrokerError;
+      this.#refusal = { pattern: routeString, ignoreCase, message };
       throw error;
     }
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { BrokerError } from "../../../protocol.ts";
 import { FollowerState } from "../../../src/broker/share/follower_state.ts";
 import { Route } from "../../../src/broker/state/route.ts";
@@ -163,6 +163,17 @@ Deno.test("Router passes on what the compiler of patterns throws", () => {
     throw error;
   });
   assertEquals(assertThrows(() => new Route(bindOf(/a/), router)), error);
+});
+
+Deno.test("Router compiles a refused pattern once, and keeps no error, whose stack keeps a session", () => {
+  let count = 0;
+  const router = new Router(() => {
+    count++;
+    throw new BrokerError("BAD_PATTERN", "no");
+  });
+  const open = () => assertThrows(() => new Route(bindOf(/a/), router), BrokerError, "no");
+  assert(open() !== open());
+  assertEquals(count, 1);
 });
 
 Deno.test("checkStreamName() throws BAD_STREAM_NAME for names outside the rule", () => {

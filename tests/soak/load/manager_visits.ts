@@ -61,9 +61,12 @@ async function manage(scene: Scene): Promise<void> {
   await cursor.updateStream(stream, { maxMessages: 1000, ttlMs: 600_000 });
   await cursor.releasePel(scene.name("worker")).catch(() => {});
   await follower.close({ drainMs: 0 });
+  // What a follower still has whose way was cut as it closed comes back after the purge.
+  const { pending } = await cursor.getStream(stream);
   const purged = await cursor.purgeStream(stream);
   const { ready, delayed } = await cursor.getStream(stream);
-  scene.expect(purged > 0 && ready + delayed === 0, `a purged stream has ${ready + delayed}`);
+  const left = ready + delayed;
+  scene.expect(purged > 0 && left <= pending, `a purged stream has ${left}, of ${pending} pending`);
   const own = (await cursor.getConnections()).filter(({ client }) =>
     client === scene.name("visitor")
   );

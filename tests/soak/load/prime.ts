@@ -5,6 +5,8 @@
  * @module
  */
 
+import { assertInstanceOf } from "@std/assert";
+import { connect, type Cursor } from "../../../client.ts";
 import type { Place } from "./place.ts";
 
 /** So many patterns are kept, and some more. */
@@ -30,8 +32,23 @@ export async function prime(place: Place): Promise<void> {
     await publisher.close();
   }
   await cursor.deleteStream(stream);
+  if (place.token !== undefined) await primeStrangers(place, cursor);
   let left = CONNECTIONS;
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
     while (left-- > 0) await (await place.connect({ name: "prime" })).close();
   }));
+}
+
+/** Strangers, too, have a list of their closed streams for replies, whenever one of them asks for the first time. */
+async function primeStrangers(place: Place, cursor: Cursor): Promise<void> {
+  const stream = "x.prime";
+  await cursor.createStream(stream);
+  const { broker: { port }, ca } = place;
+  const tls = ca === undefined ? {} : { tls: { ca } };
+  await using stranger = await connect({ hostname: "localhost", port, ...tls, name: "prime" });
+  const error = await stranger.publisher(stream).request(0, { timeoutMs: 1 }).catch((error) =>
+    error
+  );
+  assertInstanceOf(error, Error);
+  await cursor.deleteStream(stream);
 }

@@ -40,6 +40,9 @@ const KEPT: Readonly<Record<string, number>> = {
   "Residency.#spare": 32,
   "ReplyStreams.#closed": 1000,
   "ReplyStreams.#lists[]": 1000,
+  // The names of closed streams for replies, in their lists, and by name.
+  "all objects of Object { key, value, older, newer }": 1200,
+  "all objects of Object { text, value, next }": 2400,
   "objects of Group": 10,
   "objects of FactList": 10,
   "all objects of Group": 10,

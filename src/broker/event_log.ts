@@ -4,7 +4,7 @@ import type { ClusterSeat } from "./cluster_seat.ts";
 import type { JournalCounters } from "./engine_counters.ts";
 import type { Decided, Event, Stored } from "./event.ts";
 import type { LiveSearch } from "./state/live_facts.ts";
-import type { PieceHead } from "./state/piece_head.ts";
+import type { PieceHead } from "./events/piece_head.ts";
 import type { SnapshotPiece } from "./state/snapshot.ts";
 
 /** The storage port of the rules: makes events durable, and reads them again at the next start. */

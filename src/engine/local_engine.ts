@@ -6,7 +6,7 @@ import type { ClusterSeat, Engine, EngineCounters } from "../broker/engine.ts";
 import type { BackupSource, EventLog, LoggedState } from "../broker/event_log.ts";
 import { ClockReader } from "../broker/rules/clock_reader.ts";
 import type { Warn } from "../broker/rules/notices.ts";
-import type { PieceHead } from "../broker/state/piece_head.ts";
+import type { PieceHead } from "../broker/events/piece_head.ts";
 import type { SnapshotPiece } from "../broker/state/snapshot.ts";
 import { CronerReader } from "./cron.ts";
 import { compilePattern } from "./pattern.ts";

@@ -26,8 +26,8 @@ import { shareBatch } from "../backlog/shared_batch.ts";
 import { PublisherRestoration } from "./publisher_restoration.ts";
 import { Router } from "./router.ts";
 import { RuleTime } from "../events/rule_time.ts";
-import type { PieceHead } from "./piece_head.ts";
-import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
+import type { PieceHead } from "../events/piece_head.ts";
+import type { SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
 import { LimitTable } from "../serving/limit_table.ts";
 import { ScheduleTable } from "../schedules/table/schedule_table.ts";
@@ -183,25 +183,12 @@ export class BrokerState {
 
   /** Takes over what is new in a piece of a snapshot; returns false if the piece must be read for that. */
   passPiece(head: PieceHead): boolean {
-    const { piece, number, nextId } = head;
-    switch (piece) {
-      case "stream":
-        if (this.router.getNumbered(number) === undefined) return false;
-        this.#toldStream = undefined;
-        this.skipIds(number, nextId!);
-        return true;
-      case "breakers":
-      case "heldLanes":
-        return this.#toldStream === undefined;
-      case "messageIds":
-        if (this.#toldStream?.number === number) return false;
-        this.#restoration?.passDedupIds(head);
-        return true;
-      case "sameIds":
-        return this.#toldStream?.number !== number;
-      default:
-        return this.#restoration?.passPiece(head) ?? false;
-    }
+    const { number, nextId } = head;
+    if (nextId === undefined) return this.#restoration?.passPiece(head, this.#toldStream) ?? false;
+    if (this.router.getNumbered(number) === undefined) return false;
+    this.#toldStream = undefined;
+    this.skipIds(number, nextId);
+    return true;
   }
 
   /** Takes over a piece of a snapshot, unless its subject is known already. */
@@ -228,7 +215,7 @@ export class BrokerState {
         return this.#setLanes(piece.stream, piece.lanes);
       case "messageIds":
       case "sameIds":
-        return this.#restoreDedupIds(piece);
+        return this.#restoration?.restoreIdsOf(this.#toldStream, piece);
       case "publisher":
         this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, piece.number + 1);
         return this.#restoration?.restorePiece(piece);
@@ -282,17 +269,6 @@ export class BrokerState {
       this.#toldStream.share.isPaused = piece.isPaused ?? false;
     }
     this.skipIds(piece.number, piece.nextId);
-  }
-
-  #restoreDedupIds(piece: DedupIdsPiece | SameIdsPiece): void {
-    const stream = this.#toldStream;
-    const isWanted = stream !== undefined && stream.number === piece.stream;
-    const dedupIds = this.#restoration?.restoreDedupIds(piece, isWanted) ?? [];
-    if (!isWanted) return;
-    const { dedupWindowMs } = stream.options;
-    for (const [dedupId, id, at] of dedupIds) {
-      stream.dedupIds.add(dedupId, { id, at, isStored: true }, dedupWindowMs);
-    }
   }
 
   #updateStream({ number, options, isPaused }: StreamUpdated): void {

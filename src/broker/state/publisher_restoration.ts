@@ -4,9 +4,10 @@ import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { TextMap } from "../collections/text_map.ts";
 import type { StoredIn } from "../engine.ts";
 import type { Router } from "./router.ts";
+import type { Stream } from "../stream/stream.ts";
 import type { SharedPlaces } from "./outcome_log.ts";
 import { KEPT } from "./snapshot_pieces.ts";
-import type { PieceHead } from "./piece_head.ts";
+import type { PieceHead } from "../events/piece_head.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import type { PublisherRegistry } from "./publisher_registry.ts";
 import type {
@@ -78,7 +79,7 @@ export class PublisherRestoration {
   }
 
   /** Keeps dedup ids of a stream that is known as they are: others may refer to them. */
-  passDedupIds({ number, bytes, read }: PieceHead): void {
+  #keepIds({ number, bytes, read }: PieceHead): void {
     const copy = bytes.slice();
     this.#noteIds(number, () => read(copy) as DedupIdsPiece);
   }
@@ -88,13 +89,36 @@ export class PublisherRestoration {
     this.#idsTold.push({ stream, read });
   }
 
+  /** Takes over dedup ids of a stream, if it is the one that is told of. */
+  restoreIdsOf(told: Stream | undefined, piece: DedupIdsPiece | SameIdsPiece): void {
+    const stream = told?.number === piece.stream ? told : undefined;
+    const ids = this.restoreDedupIds(piece, stream !== undefined);
+    for (const [dedupId, id, at] of stream === undefined ? [] : ids) {
+      stream!.dedupIds.add(dedupId, { id, at, isStored: true }, stream!.options.dedupWindowMs);
+    }
+  }
+
   #resolve({ messageIds }: DedupIdsPiece, shift: number): DedupIdsPiece["messageIds"][number][] {
     return messageIds.map(([text, id, at]) => [this.#share(text), id + shift, at]);
   }
 
-  /** Passes a piece about a publisher that is known; returns false for any other. */
-  passPiece({ piece, number }: PieceHead): boolean {
+  /**
+   * Passes a piece about a publisher, or the details of a stream, that are known; returns false for any other.
+   *
+   * @param told The stream that is told of; undefined if it is known already.
+   */
+  passPiece(head: PieceHead, told: Stream | undefined): boolean {
+    const { piece, number } = head;
     switch (piece) {
+      case "breakers":
+      case "heldLanes":
+        return told === undefined;
+      case "messageIds":
+        if (told?.number === number) return false;
+        this.#keepIds(head);
+        return true;
+      case "sameIds":
+        return told?.number !== number;
       case "publisher":
         if (!this.#records.has(number)) return false;
         this.#told = undefined;

@@ -4,7 +4,7 @@ import { listMessages } from "../../../broker/events/message_record.ts";
 import { readJsonBytes, RecordType, UnreadableRecordError } from "../../../broker/events/record.ts";
 import type { LoggedState } from "../../../broker/event_log.ts";
 import { invariant } from "../../../broker/invariant.ts";
-import { readPieceHead } from "../../../broker/state/piece_head.ts";
+import { readPieceHead } from "../../../broker/events/piece_head.ts";
 import type { SnapshotPiece } from "../../../broker/state/snapshot.ts";
 import { readPieces } from "./checkpoint_v3.ts";
 import { CheckpointWatch } from "./checkpoint_watch.ts";

@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { readPieceHead } from "../../../src/broker/state/piece_head.ts";
+import { readPieceHead } from "../../../src/broker/events/piece_head.ts";
 import type { SnapshotPiece } from "../../../src/broker/state/snapshot.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 

@@ -1,5 +1,3 @@
-import type { SnapshotPiece } from "./snapshot.ts";
-
 /** How pieces begin that are about a stream or a publisher; its number follows. */
 const BEGINS = [
   ...["stream", "publisher"].map((piece) => beginOf(piece, "number")),
@@ -33,7 +31,7 @@ export interface PieceHead {
   readonly nextId?: number;
   /** The bytes of the piece; they are valid during the call only. */
   readonly bytes: Uint8Array;
-  readonly read: (bytes: Uint8Array) => SnapshotPiece;
+  readonly read: (bytes: Uint8Array) => unknown;
 }
 
 /**
@@ -42,7 +40,7 @@ export interface PieceHead {
  */
 export function readPieceHead(
   bytes: Uint8Array,
-  read: (bytes: Uint8Array) => SnapshotPiece,
+  read: (bytes: Uint8Array) => unknown,
 ): PieceHead | undefined {
   for (const { piece, begin } of BEGINS) {
     if (!isAt(bytes, begin, 0)) continue;

@@ -54,11 +54,10 @@ export async function scanMessages(
       next = entry.info.id + 1;
       scanned++;
       const isEnough = !look(entry) || scanned >= SCANNED_MAX;
-      if (isEnough || performance.now() >= endsAt) {
-        return { scanned, from, until, next: next < until ? next : undefined };
-      }
+      if (isEnough) return { scanned, from, until, next: next < until ? next : undefined };
       if (slices.isOver) await slices.next();
     }
+    if (performance.now() >= endsAt) break;
   }
-  return { scanned, from, until, next: undefined };
+  return { scanned, from, until, next: next < until ? next : undefined };
 }

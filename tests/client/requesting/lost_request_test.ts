@@ -67,11 +67,15 @@ Deno.test("a request that waits for room is never sent once its connection was l
   await publisher.sendMessage("first");
   const asked = assertRejects(() => publisher.request("never"), ConnectionClosedError, "was lost");
   // Its answer comes behind the refusal.
-  await connection.cursor().getStreams();
+  const [{ id: before } = { id: 0 }] = await connection.cursor().getConnections();
   proxy.cut();
   await deadline(asked, PATIENCE_MS);
   const next = publisher.sendMessage("next");
   await using other = await connect({ port: broker.port });
+  // What was on its way when the connection was lost has met a full stream.
+  await until("the broker has noticed, too", async () => {
+    return (await other.cursor().getConnections()).every(({ id }) => id !== before);
+  });
   const bodies: unknown[] = [];
   for await (const message of other.follower("small").getMessages()) {
     await message.ack();

@@ -61,7 +61,7 @@ async function manage(scene: Scene): Promise<void> {
   await cursor.updateStream(stream, { maxMessages: 1000, ttlMs: 600_000 });
   await cursor.releasePel(scene.name("worker")).catch(() => {});
   await follower.close({ drainMs: 0 });
-  // What a follower still has whose way was cut as it closed comes back after the purge.
+  // What a follower still has whose connection was lost as it closed comes back after the purge.
   const { pending } = await cursor.getStream(stream);
   const purged = await cursor.purgeStream(stream);
   const { ready, delayed } = await cursor.getStream(stream);
@@ -78,7 +78,14 @@ async function manage(scene: Scene): Promise<void> {
 async function backUp(scene: Scene): Promise<void> {
   const connection = await scene.connect();
   const cursor = connection.cursor();
-  const { backup, files } = await cursor.openBackup();
+  const opened = await cursor.openBackup().catch((error: Error) => error);
+  if (opened instanceof Error) {
+    // Five visitors may all have come for one, and on a busy machine a closed one is open for a while.
+    if (!/: 4 are open, which is the limit/.test(opened.message)) throw opened;
+    scene.notebook.count("backups that were one too many");
+    return;
+  }
+  const { backup, files } = opened;
   for (const { name: file, bytes } of files.slice(-2)) {
     const piece = await cursor.readBackup({ backup, file, offset: 0 });
     scene.expect(piece.length > 0 || bytes === 0, `a backup has nothing of ${file}`);

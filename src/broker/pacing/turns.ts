@@ -9,6 +9,7 @@ const WAITING_MS = TURN_MS / 2;
 
 /** A turn works on so many messages at most, however fast it is: a clock may stand still. */
 const TURN_COUNT_MAX = 262_144;
+const WAITING_COUNT = TURN_COUNT_MAX / 2;
 
 /** So little work need not be forgotten with the turn, in milliseconds: it counts for the next one. */
 const QUIET_MS = 1;
@@ -53,8 +54,13 @@ export class Turns {
     this.#spentMs = this.#count = 0;
     this.#jobs.push(...this.#late.splice(0));
     this.#goOn(WAITING_MS);
+    // One piece may take longer than that: what is due has its part all the same.
+    this.#spentMs = Math.min(this.#spentMs, WAITING_MS);
+    this.#count = Math.min(this.#count, WAITING_COUNT);
     const begun = this.#now();
-    const next = this.#clock.tick(now, () => this.#now() - begun < TURN_MS);
+    // An alarm without time for its work would only wait again, behind those that had some.
+    const hasTime = () => this.#hasTime(TURN_MS) && this.#now() - begun < TURN_MS;
+    const next = this.#clock.tick(now, hasTime);
     this.#goOn(TURN_MS);
     return this.#needsTick ? Math.min(next, this.#now()) : next;
   }

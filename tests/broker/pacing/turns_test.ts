@@ -109,6 +109,45 @@ Deno.test("what is due and what goes on share a turn, and neither waits for the 
   }
 });
 
+Deno.test("streams with work that is due take turns, also where something goes on", () => {
+  const work = new Work();
+  const names = ["a", "b", "c"];
+  for (const name of names) {
+    const due = work.makePiece(name, 1e9, () => 0.002);
+    const alarm = new Alarm(() => {
+      work.turns.spend(due);
+      work.now += 0.001;
+      work.clock.set(alarm, work.now + 1);
+    });
+    work.clock.set(alarm, work.now);
+  }
+  void work.turns.work(work.makePiece("going on", 1e9, () => 0.002));
+  const counts = new Map<string, number>();
+  for (let turn = 0; turn < 30; turn++) {
+    const { pieces } = work.tick();
+    for (const { name, size } of pieces) counts.set(name, (counts.get(name) ?? 0) + size);
+  }
+  for (const name of names) assertGreaterOrEqual(counts.get(name) ?? 0, 5000, name);
+});
+
+for (const [what, msEach] of [["takes longer than a turn", 0.2], ["takes no time", 0]] as const) {
+  Deno.test(`what is due is worked on, too, where each piece of something else ${what}`, () => {
+    const work = new Work();
+    const due = work.makePiece("due", 1e9, () => msEach / 100);
+    const alarm = new Alarm(() => {
+      work.turns.spend(due);
+      work.clock.set(alarm, work.now + 1);
+    });
+    work.clock.set(alarm, work.now);
+    void work.turns.work(work.makePiece("going on", 1e9, () => msEach));
+    for (let turn = 0; turn < 10; turn++) {
+      const { pieces } = work.tick();
+      assertGreaterOrEqual(countMessages(pieces, "due"), 500);
+      assertGreaterOrEqual(countMessages(pieces, "going on"), 32);
+    }
+  });
+}
+
 Deno.test("very many alarms that are due together ring in several turns, each of them once", () => {
   const work = new Work();
   const rung = new Set<number>();

@@ -175,16 +175,18 @@ export class ClusterNemesis {
 
   /** The log loses its end, while somebody is well who has it: the active one, or all others. */
   #shrink(): void {
-    const { server, random, counts, tell, time } = this.#parts;
+    const { server, random, counts, tell, time, truth } = this.#parts;
     const lives = this.#brokers.flatMap(({ life }) => life === undefined ? [] : [life]);
     const isWell = ({ host, log }: BrokerLife) => !host.isPaused && !log.isCutOff && !log.isStuck;
     const hasAll = (life: BrokerLife) => isWell(life) && life.sequence >= server.last;
-    const isSafe = lives.some((life) => life.isServing && isWell(life)) || lives.every(hasAll);
-    if (!server.isLed || lives.length === 0 || !isSafe) return;
+    const active = lives.find((life) => life.isServing && isWell(life));
+    if (!server.isLed || lives.length === 0) return;
+    if (active === undefined && !lives.every(hasAll)) return;
     // Answers that do not come make it late: somebody else may take over who has less.
     if (server.faults.lostRequest + server.faults.lostAnswer + server.faults.late > 0) return;
     const count = 1 + random.below(12);
     if (server.records.length <= count) return;
+    if (active !== undefined && !truth.canBeMended(server.last, count, active.sequence)) return;
     counts.shrinks++;
     tell(`the log loses ${count} records of ${server.last}`);
     this.#repairedAt = time.now + REPAIR_MS;

@@ -59,7 +59,7 @@ export class ClusterWorld {
     this.#options = options;
     this.#parts = { ...parts, tell: (what) => tell?.(`${time.now.toFixed(1)} ${what}`) };
     server.stored = (record) => this.#noteStored(record);
-    server.shrunk = () => truth.readAgain(server.records);
+    server.shrunk = () => truth.readAgain(server.records, server.first);
     const sizes = {
       segmentBytes: random.pick([2048, 8192, 65_536]),
       recordBytes: random.pick([300, 2000, 100_000]),

@@ -73,11 +73,12 @@ export class WindowWorld {
     this.#random = new Random(seed);
     const random = new Random(seed + 0.5 * 2 ** 40);
     this.#server = new SimulatedLogServer({ time: this.#time, random });
-    this.#server.stored = (record) => this.#note(record);
+    this.#server.stored = (record) => this.#note(record, this.#server.last);
     this.#server.shrunk = () => {
       this.#texts = [];
       this.#truth.forget();
-      for (const record of this.#server.records) this.#note(record);
+      const { records, first } = this.#server;
+      for (const [index, record] of records.entries()) this.#note(record, first + index);
     };
   }
 
@@ -251,6 +252,7 @@ export class WindowWorld {
     const active = this.#processes.find((process) => process?.node.isActive);
     if (active === undefined || active.host.isPaused || active.log.isCutOff) return;
     if (active.log.isStuck) return;
+    if (!this.#truth.canBeMended(this.#server.last, count, active.node.sequence)) return;
     this.counts.shrinks++;
     this.#isQuietUntil = this.#time.now + 5000;
     this.#server.shrink(count);
@@ -268,9 +270,9 @@ export class WindowWorld {
     }
   }
 
-  #note(record: Uint8Array): void {
+  #note(record: Uint8Array, sequence: number): void {
     const { broker } = this.#truth;
-    const counts = this.#truth.take(record);
+    const counts = this.#truth.take(record, sequence);
     if (this.#truth.broker !== broker) this.#tell(`${this.#truth.broker} takes over`);
     if (!counts || new DataView(record.buffer, record.byteOffset).getUint32(8) !== 2) return;
     this.#texts.push(new TextDecoder().decode(record.subarray(64)).replace(/\.+$/, ""));

@@ -331,7 +331,7 @@ export class Link {
 
   #drop(): void {
     this.#hasHeartbeat = false;
-    do this.writer.recycle(this.writer.take()); while (this.writer.length > 0);
+    this.writer.drop();
   }
 
   /** The turn of its write is over. */

@@ -161,6 +161,13 @@ export class FrameWriter {
     }
   }
 
+  /** Drops what was not taken; lent frames of it are released. */
+  drop(): void {
+    this.#length = 0;
+    this.#pieceBytes = 0;
+    for (const { release } of this.#pieces.splice(0)) release?.();
+  }
+
   /** Releases the unused buffers of an idle link. */
   shrink(): void {
     this.#spare = none;

@@ -198,3 +198,22 @@ Deno.test("FrameWriter.lend() keeps the order, copies nothing, and says when a f
   assertEquals(taken.map(({ length }) => length), [20, lent[0]!.length, lent[1]!.length, 30]);
   assertEquals([writer.length, taken[0]![10], taken[3]![10]], [0, 3, 4]);
 });
+
+Deno.test("FrameWriter.drop() releases lent frames that were not taken, and leaves the one on its way to its owner", () => {
+  const writer = new FrameWriter();
+  const released: number[] = [];
+  const lent = [1, 2].map((fill) => filledFrame(FrameType.publish, 500, fill));
+  for (const index of [0, 1]) writer.lend(lent[index]!, () => released.push(index));
+  writeFrame(writer, 30, 3);
+  const onItsWay = writer.take();
+  writer.drop();
+  assertEquals([released, writer.length, writer.isDivided], [[1], 0, false]);
+  writer.recycle(onItsWay);
+  assertEquals(released, [1, 0]);
+  const before = onItsWay.slice();
+  for (let round = 0; round < 3; round++) {
+    writeFrame(writer, 40, 9);
+    writer.recycle(writer.take());
+  }
+  assertEquals(onItsWay, before);
+});

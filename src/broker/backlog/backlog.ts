@@ -13,10 +13,10 @@ const SLAB_BYTES_MIN = 1024;
 /**
  * The live messages of one stream, by message id.
  *
- * Batches are copied into slabs as they come, and large ones that are not another one's stay where they are. A slab is let go when all its messages are, wherever it
- * stands. When few of its messages are left, those are copied into slabs of their own size, so that
- * messages that stay pin little beside themselves: four times their bytes at most, and some hundred
- * bytes each.
+ * Batches are copied into slabs as they come; those in bytes of their own stay where they are. A slab is
+ * let go when all its messages are, wherever it stands. When few of its messages are left, those are
+ * copied into slabs of their own size, so that messages that stay pin little beside themselves: four
+ * times their bytes at most, and some hundred bytes each.
  *
  * ```text
  *   slabs    ┌ firstId 1 ───────┐ ┌ firstId 900 ─────┐      (ids between slabs: gone)

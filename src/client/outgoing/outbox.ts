@@ -18,8 +18,8 @@ import { type BatchOutcome, dropAbandoned, type OutgoingBatch } from "./outgoing
 const OUTBOUND_BYTES_MAX = 1024 * 1024;
 
 /**
- * Batches of this size with messages of that size, on average, are lent to the link: a write of their own costs
- * less than a copy. With many small messages it costs more (measured: a fifth of 1 KiB in batches).
+ * Batches of this size with messages of that size, on average, are lent to the link, which saves a copy. Others
+ * are copied: frames of many small messages leave together, in one write.
  */
 const LENT_BYTES_MIN = 64 * 1024;
 const LENT_MESSAGE_BYTES_MIN = 16 * 1024;

@@ -238,7 +238,11 @@ export class WindowWorld {
 
   #intrude(): void {
     const { records } = this.#server;
-    if (records.length > 0) this.#server.intrude(this.#random.pick(records).slice());
+    if (records.length === 0) return;
+    const record = this.#random.pick(records).slice();
+    // A void record may have been refused since: nothing tells a copy of it from what its owner sends, and it
+    // may count where no other record has its number. Owners send nothing once more that was refused.
+    if (!this.#refused.has(readText(record))) this.#server.intrude(record);
   }
 
   /** The log loses some of what somebody has who is well. */
@@ -275,10 +279,15 @@ export class WindowWorld {
     const counts = this.#truth.take(record, sequence);
     if (this.#truth.broker !== broker) this.#tell(`${this.#truth.broker} takes over`);
     if (!counts || new DataView(record.buffer, record.byteOffset).getUint32(8) !== 2) return;
-    this.#texts.push(new TextDecoder().decode(record.subarray(64)).replace(/\.+$/, ""));
+    this.#texts.push(readText(record));
   }
 
   #tell(what: string): void {
     this.#options.tell?.(`${this.#time.now.toFixed(1)} ${what}`);
   }
+}
+
+/** What a node has appended. */
+function readText(record: Uint8Array): string {
+  return new TextDecoder().decode(record.subarray(64)).replace(/\.+$/, "");
 }

@@ -35,7 +35,6 @@ const PROCESSES = "broker, publishers, follower and reference have one each, ove
  * on two cores that is what the others wait for.
  */
 const WARM_UP_SECONDS = 10;
-const REFERENCE_WARM_UP_SECONDS = 0.5;
 
 /** What is measured; the reference has no publishers. */
 interface Row extends Pace {
@@ -90,15 +89,16 @@ type Times = Pick<TailScale, "seconds" | "warmUpSeconds">;
 async function measureRow(
   broker: BrokerProcess,
   row: Row,
-  { seconds, warmUpSeconds }: Times,
+  times: Times,
 ): Promise<Sample> {
+  const { seconds } = times;
   const { port, directory } = broker;
+  const counts = countAll(row, times);
   const reference = row.engine === "memory"
     ? undefined
-    : await measureReference(directory, row, seconds);
+    : await measureReference(directory, row, counts);
   const host = { port, clientUrl: CLIENT, open: () => openClient(port) };
   const work = { kind: "steady", bodyBytes: BODY_BYTES, seconds, ...row } as const;
-  const counts = countAll(row, seconds, warmUpSeconds);
   const { confirmMs, deliveryMs, lateMs, sinceSentMs } = await measureApart(host, work, counts);
   return {
     confirm: confirmMs!,
@@ -111,18 +111,22 @@ async function measureRow(
 
 async function measureReference(
   directory: string,
-  row: Row,
-  seconds: number,
+  { rate }: Row,
+  counts: Counts,
 ): Promise<Percentiles> {
-  const { rate } = row;
-  const counts = countAll(row, seconds, Math.min(seconds, REFERENCE_WARM_UP_SECONDS));
   const plan: ReferencePlan = { directory, work: { rate, bodyBytes: BODY_BYTES }, ...counts };
   await using reference = await TimedProgram.start(REFERENCE, plan);
   const [found] = await TimedProgram.run(reference) as [Reference];
   return found.flushedMs;
 }
 
-function countAll(pace: Pace, seconds: number, warmUpSeconds: number) {
+/** How many messages there are in all, and how many of them come before what counts. */
+interface Counts {
+  readonly warmUpCount: number;
+  readonly count: number;
+}
+
+function countAll(pace: Pace, { seconds, warmUpSeconds }: Times): Counts {
   const warmUpCount = countSteady(pace, warmUpSeconds);
   return { warmUpCount, count: warmUpCount + countSteady(pace, seconds) };
 }

@@ -84,7 +84,7 @@ export class Broker {
   readonly #followers = new Set<FollowerState>();
   readonly #replyStreams: ReplyStreams;
   protected readonly removal: Removal;
-  readonly #deadLetters: DeadLetters;
+  protected readonly deadLetters: DeadLetters;
   readonly #returns: Returns;
   readonly #deliveries: Deliveries;
   readonly #cancels: Cancels;
@@ -134,12 +134,12 @@ export class Broker {
     this.context = new RuleContext(parts);
     this.removal = new Removal(this.context);
     this.coalescing = new Coalescing(this.context);
-    this.#deadLetters = new DeadLetters(this.context, this.removal);
-    this.#returns = new Returns(this.context, this.#deadLetters, this.coalescing);
+    this.deadLetters = new DeadLetters(this.context, this.removal);
+    this.#returns = new Returns(this.context, this.deadLetters, this.coalescing);
     this.schedules = new Schedules(this.context, this.removal, options.cron);
     this.lanes = new LaneCommands(this.context);
     this.#deliveries = new Deliveries(this.context, this.#returns);
-    this.#cancels = new Cancels(this.context, this.#returns, this.#deadLetters);
+    this.#cancels = new Cancels(this.context, this.#returns, this.deadLetters);
     this.#pels = new PelQuestions(this.#followers, this.context, this.#deliveries);
   }
 
@@ -231,7 +231,7 @@ export class Broker {
 
   async redrive(name: string, ids: readonly number[]): Promise<RedriveCount> {
     const { share } = this.#requireServed(name);
-    return await this.#deadLetters.redrive(share, ids);
+    return await this.deadLetters.redrive(share, ids);
   }
 
   async dropMessages(name: string, ids: readonly number[]): Promise<DropCount> {
@@ -350,7 +350,7 @@ export class Broker {
       deliveryWait,
       served: (follower, now) => this.#returns.noteOldest(follower, now),
       expire: (share, now) => this.#returns.expire(share, now),
-      exhaust: (share, run, now) => this.#deadLetters.exhaust(share, run, now),
+      exhaust: (share, run, now) => this.deadLetters.exhaust(share, run, now),
       postpone: ({ store }, at) => this.context.clock.hasten(store.alarm, at),
       damaged: ({ store }, error) => this.context.noteDamage(store, error),
     });

@@ -93,6 +93,7 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     await this.#finishRestoration();
     this.#isReading = false;
     this.schedules.begin();
+    this.deadLetters.noteRecovered();
     this.coalescing.noteRecovered();
     void this.removal.keepLimits();
     if (this.cluster === undefined) return;

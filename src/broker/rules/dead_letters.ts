@@ -353,13 +353,13 @@ export class DeadLetters {
   }
 
   /**
-   * Writes that messages are delivered no more, although they are no dead letters yet: after a crash they are
-   * ready, and have no attempt left. Who waits until they are given up, waits for that.
+   * Writes that messages are delivered no more, although they are no dead letters yet: after a crash they are in
+   * no list either, whoever empties their stream. Who waits until they are given up, waits for that.
    */
-  #giveUp({ share, run, cause, now }: Burial): ReadyRun {
+  #giveUp({ share, run, now }: Burial): ReadyRun {
     const { firstId, count } = run;
     const { number } = share.store;
-    const attempts = cause === "maxDeliveries" ? run.attempts : DELIVERIES_MAX;
+    const attempts = DELIVERIES_MAX;
     const none = addFailure(undefined, { now, reason: "", follower: "" });
     // A disk that is full has room for few events.
     for (const { failure = none, ...ids } of groupByFailure({ share, firstId, count })) {
@@ -368,6 +368,16 @@ export class DeadLetters {
     }
     this.#parts.noteLate();
     return { firstId, count, attempts };
+  }
+
+  /** After recovery, messages that were given up before are to be dead letters: soon, if there is room. */
+  noteRecovered(): void {
+    const now = this.#parts.now();
+    for (const { share } of this.#parts.state.router.streams) {
+      for (const run of [...share.notes.stuck]) {
+        this.#keepForLater({ share, run, cause: "maxDeliveries", now, stuck: run });
+      }
+    }
   }
 
   #retry(now: number): void {

@@ -221,6 +221,12 @@ export class Share implements TurnRules, LaneListener {
     return this.listHeld().reduce((sum, { run }) => sum + run.count, 0);
   }
 
+  /** Notes messages, in none of its lists, that were given up before a restart. */
+  noteStuck(run: ReadyRun): void {
+    this.notes.stuck.add(run);
+    this.#pendingCount += run.count;
+  }
+
   /** Notes that messages whose lanes had their turn have gone to a follower. */
   noteChosen(count: number): void {
     this.#pendingCount += count;

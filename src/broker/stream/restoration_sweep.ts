@@ -1,4 +1,5 @@
 import { BrokerError } from "../../../protocol.ts";
+import { DELIVERIES_MAX } from "../../protocol/messages/stream_options.ts";
 import { GatheredCursor, type GatheredRuns } from "./gathered_runs.ts";
 import { RangeCursor } from "../collections/id_ranges.ts";
 import type { NotedRun } from "../collections/run_part.ts";
@@ -34,7 +35,7 @@ interface StepNotes {
 
 /**
  * Goes through all messages of a stream once, by id: those that wait for a time are held back until then, all
- * others are ready. What was gathered is looked up on the way, in the same order.
+ * others are ready, unless they were given up. What was gathered is looked up on the way, in the same order.
  */
 export class RestorationSweep {
   readonly #stream: Stream;
@@ -117,7 +118,8 @@ export class RestorationSweep {
     if (noted !== undefined) {
       this.#holdKeys(firstId, endId);
       const dueAt = noteAt(notes!.dueAts, firstId) ?? 0;
-      if (dueAt > this.#now) share.holdBack({ ...own, at: dueAt });
+      if (isGivenUp(this.#stream, attempts)) share.noteStuck({ firstId, count, attempts });
+      else if (dueAt > this.#now) share.holdBack({ ...own, at: dueAt });
       else if (attempts > 0) share.ready.giveBack(own);
       else share.ready.append(firstId, count, priority, lane);
       return endId;
@@ -143,6 +145,11 @@ export class RestorationSweep {
     if (keys === undefined) return;
     for (let id = firstId; id < endId; id++) holdKey(this.#stream, keys, id);
   }
+}
+
+/** Whether messages with so many attempts were given up, and are to be dead letters once there is room. */
+function isGivenUp({ options, isDead }: Stream, attempts: number): boolean {
+  return attempts >= DELIVERIES_MAX && options.deadLetter && !isDead;
 }
 
 /** Gives a message its key, so that no other message of the key overtakes it. */

@@ -81,7 +81,7 @@ function makeDescriber(
     }).sort(byFirstId);
   const { calendar } = share.store;
   const delayed = share.delayed.find(from, toId);
-  const returned = share.listReturned(from, toId).sort(byFirstId);
+  const returned = [...share.listReturned(from, toId), ...share.notes.stuck].sort(byFirstId);
   return (id) => {
     const holder = findRange(pending, id);
     if (holder !== undefined) {

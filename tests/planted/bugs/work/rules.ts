@@ -131,6 +131,13 @@ export const WORK_BUGS: readonly PlantedBug[] = [
     found: tests("engine/journal/given_up_test.ts"),
   },
   {
+    what: "what was given up before a crash is removed with others after it",
+    file: "src/broker/stream/restoration_sweep.ts",
+    from: "if (isGivenUp(this.#stream, attempts)) share",
+    to: "if (attempts < 0) share",
+    found: tests("engine/journal/given_up_test.ts"),
+  },
+  {
     what: "a decision is confirmed before what was decided since there was no room",
     file: "src/broker/rules/rule_context.ts",
     from: "before === this.#lateCount ? done()",

@@ -152,7 +152,7 @@ export class Member {
 
   /** Lets go, and waits until another broker has taken over. */
   async handOver(appender: Appender): Promise<void> {
-    const { log, leaseMs, timing, report, noted } = this.#options;
+    const { log, leaseMs, timing, report, noted, fail } = this.#options;
     const reign = this.#reign!;
     await this.#letGo(reign, appender);
     const { epoch, sequence } = this.#chain.point;
@@ -172,7 +172,11 @@ export class Member {
     following.stop();
     if (taken.signal.aborted) return;
     report("warning", "nobody has taken over: this broker goes on as the active one");
-    await reign.resume();
+    await reign.resume().catch((error: unknown) => {
+      // Another one had taken over after all, unheard: nothing else is appended that would tell.
+      fail(error);
+      throw error;
+    });
     throw new BrokerError(
       "BAD_REQUEST",
       `Cannot hand over: no other broker has taken over within ${leaseMs} ms; this one goes on`,

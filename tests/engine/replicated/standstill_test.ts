@@ -41,6 +41,25 @@ Deno.test("standstill: a broker that gives away what another one has taken ends"
   assertEquals([first.failure?.name, first.seat.role], ["FencedError", "standby"]);
 });
 
+Deno.test("standstill: a broker that has given the lead away, and does not hear who took it, ends", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  await cluster.until(first.use.create("orders"));
+  const second = cluster.start("b");
+  await cluster.pass(1000);
+  second.log.isCutOff = true;
+  const refusal = first.seat.handOver().catch((error) => error);
+  await cluster.pass(10);
+  first.log.isCutOff = true;
+  second.log.isCutOff = false;
+  await cluster.until(second.cluster.opening);
+  await cluster.pass(2 * LEASE_MS);
+  assertEquals(first.seat.role, "active");
+  first.log.isCutOff = false;
+  assertEquals((await cluster.until(refusal)).name, "FencedError");
+  assertEquals([first.failure?.name, first.seat.role], ["FencedError", "standby"]);
+});
+
 Deno.test("standstill: a broker that cannot give the lead away, since the log is full, goes on", async () => {
   const cluster = new TestCluster();
   const first = await cluster.startActive("a");

@@ -156,14 +156,16 @@ export class WorkPublisher extends NetworkClient<EnginePublisher, WorkLife, Work
     { code }: BrokerError,
   ): void {
     // An old connection may be told that it is not stored, while a new one has stored it.
-    if (connection !== this.connection) return;
-    for (let index = 0; index < count; index++) {
-      for (const { name } of this.#targets) {
-        const copy = this.parts.ledger.find(name, `${this.identity}#${sequence + index}`)!;
-        this.parts.ledger.refuse(copy, code);
+    // Until it hears that nothing is stored it sends the batch again when it is connected anew.
+    this.receive(connection, () => {
+      for (let index = 0; index < count; index++) {
+        for (const { name } of this.#targets) {
+          const copy = this.parts.ledger.find(name, `${this.identity}#${sequence + index}`)!;
+          this.parts.ledger.refuse(copy, code);
+        }
       }
-    }
-    this.receive(connection, () => this.#hear(sequence));
+      this.#hear(sequence);
+    });
   }
 
   #hear(sequence: number): void {

@@ -116,22 +116,28 @@ export class ClusterPublisher extends NetworkClient<EnginePublisher, BrokerLife,
     if (typeof outcome !== "string") {
       connection.life.checkLead(`confirms ${this.identity}#${sequence}`);
     }
-    for (let index = 0; index < count; index++) {
-      const message = ledger.find(`${this.identity}#${sequence + index}`)!;
-      if (typeof outcome === "string") {
-        // An old connection may be told that it is not stored, while a new one has stored it.
-        if (connection === this.connection) ledger.refuse(message, outcome);
-        continue;
-      }
+    const messages = Array.from(
+      { length: count },
+      (_, index) => ledger.find(`${this.identity}#${sequence + index}`)!,
+    );
+    if (typeof outcome === "string") {
+      // Until it hears that nothing is stored it sends the batch again when it is connected anew.
+      this.receive(connection, () => {
+        for (const message of messages) ledger.refuse(message, outcome);
+        counts.refused += count;
+        this.#hear(sequence);
+      });
+      return;
+    }
+    for (const [index, message] of messages.entries()) {
       const ids = outcome.stored.map(({ stream, firstId }): [string, number] => {
         return [stream, firstId + index];
       });
       ledger.confirm(message, new Map(ids), outcome.hasSameId);
     }
     if (connection !== this.connection) return;
-    if (typeof outcome === "string") counts.refused += count;
-    else counts.confirmed += count;
-    if (typeof outcome !== "string" && outcome.isDuplicate) counts.duplicates += count;
+    counts.confirmed += count;
+    if (outcome.isDuplicate) counts.duplicates += count;
     this.receive(connection, () => this.#hear(sequence));
   }
 

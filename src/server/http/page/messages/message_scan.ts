@@ -2,7 +2,7 @@ import type { Engine } from "../../../../broker/engine.ts";
 import { TimeSlices } from "../../figures/time_slices.ts";
 import { PeekedEntry } from "./peeked_entry.ts";
 
-/** How many messages one request looks at, and how long it may take, in milliseconds. */
+/** How many messages one request looks at, and after how long it reads no more, in milliseconds. */
 const SCANNED_MAX = 5000;
 const SCAN_MS_MAX = 100;
 

@@ -7,7 +7,7 @@
 
 import { DELIVERIES_MAX } from "../../../../src/protocol/messages/stream_options.ts";
 import { BreakerWatch } from "./breaker_watch.ts";
-import { isReplacedBy } from "./coalesce_rule.ts";
+import { findQuietEnd, isReplacedBy } from "./coalesce_rule.ts";
 import { KeyOrder } from "./key_order.ts";
 import { LaneBook } from "./lane_book.ts";
 import { LifeWatch } from "./life_watch.ts";
@@ -74,22 +74,8 @@ export class WorkLedger {
   /** Somebody publishes a message to a stream. */
   send(init: WorkInit, stream: WorkStream, now: number): WorkCopy {
     const copy = new WorkCopy(init, stream, now);
-    if (init.coalesce !== undefined) copy.notBefore = this.#findQuietEnd(copy, now);
     this.#copies.set(`${stream.name} ${init.label}`, copy);
     return copy;
-  }
-
-  /** The earliest end of its quiet time: those before it may have waited for long. */
-  #findQuietEnd({ stream, coalesce }: WorkCopy, now: number): number {
-    const { id, quietMs, atMostMs } = coalesce!;
-    let end = now + Math.min(quietMs, atMostMs || Infinity);
-    for (const other of this.#copies.values()) {
-      if (other.stream !== stream || other.coalesce?.id !== id) continue;
-      const { quietMs, atMostMs } = other.coalesce;
-      if (atMostMs > 0) end = Math.min(end, other.sentAt + atMostMs);
-      else if (quietMs === 0 && other.coalesce.take === "first") end = now;
-    }
-    return Math.max(now, end);
   }
 
   /** A broker says that a message is stored, or let go. */
@@ -159,7 +145,8 @@ export class WorkLedger {
     const about = `${life.name}: ${copy} is delivered`;
     if (copy.endedIn.has(life)) this.report(`${about} again by whom it was ended`);
     const until = copy.heldBack?.life === life ? copy.heldBack.until : 0;
-    const notBefore = Math.max(copy.notBefore, until);
+    const quietEnd = findQuietEnd(copy, this.#copies.values());
+    const notBefore = Math.max(copy.notBefore, quietEnd, until);
     if (this.#hasTrueClocks && now < notBefore - 1) {
       this.report(`${about} at ${now}, and not before ${notBefore}`);
     }

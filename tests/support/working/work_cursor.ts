@@ -31,6 +31,17 @@ export class WorkCursor extends NetworkClient<LocalEngine, WorkLife, WorkParts> 
 
   protected override lose(): void {}
 
+  /** A broker that may not answer keeps a cursor waiting: it may have let go, and another one may have decided more. */
+  protected override send(action: (engine: LocalEngine, life: WorkLife) => void): void {
+    super.send((engine, life) => this.#ask(engine, () => action(engine, life)));
+  }
+
+  #ask(engine: LocalEngine, ask: () => void): void {
+    const { cluster } = engine;
+    if (cluster === undefined || cluster.isServing) return ask();
+    cluster.whenServing().then(() => this.#ask(engine, ask), (error) => this.#forgive(error));
+  }
+
   #setLane(): void {
     const { random, streams } = this.parts;
     const { name, lanes } = random.pick(streams.filter((one) => one.lanes > 0));

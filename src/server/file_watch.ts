@@ -1,6 +1,3 @@
-/** How often files are looked at, in milliseconds. */
-const INTERVAL_MS = 500;
-
 /** After how long changed files are looked at again: they may be on their way to their names. */
 const SETTLE_MS = 100;
 
@@ -22,6 +19,9 @@ export interface FileWatchOwner<Content> {
  * a file that is half written is not read, nor a pair of which only one file is replaced.
  */
 export class FileWatch<Content> {
+  /** How often files are looked at, in milliseconds. Tests set it. */
+  static intervalMs = 500;
+
   readonly #paths: readonly string[];
   #owner: FileWatchOwner<Content> | undefined;
   /** The state that the owner knows. */
@@ -55,7 +55,7 @@ export class FileWatch<Content> {
     // A disk of another machine may keep it waiting.
     if (this.#looking !== undefined) return now + SETTLE_MS;
     this.#now = now;
-    this.#lookAt = now + INTERVAL_MS;
+    this.#lookAt = now + FileWatch.intervalMs;
     this.look();
     return this.#lookAt;
   }

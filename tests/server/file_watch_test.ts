@@ -6,6 +6,7 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { FileWatch } from "../../src/server/file_watch.ts";
+import { takeTime } from "../support/broker/pace.ts";
 import { TestDirectory } from "../support/disk/journals.ts";
 
 /** Watched files, and what their owner has heard. */
@@ -52,6 +53,7 @@ class Watched {
 }
 
 async function withFile(test: (path: string, watched: Watched) => Promise<void>): Promise<void> {
+  using _ = takeTime();
   await using directory = await TestDirectory.create();
   const path = `${directory.path}/file`;
   await Deno.writeTextFile(path, "first");
@@ -155,6 +157,7 @@ Deno.test("a file that changes while it is read is read again when it is still",
   }));
 
 Deno.test("files are read together, when all of them are still", async () => {
+  using _ = takeTime();
   await using directory = await TestDirectory.create();
   const [one, two] = [`${directory.path}/one`, `${directory.path}/two`];
   await Deno.writeTextFile(one, "first");

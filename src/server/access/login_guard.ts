@@ -18,10 +18,6 @@ const PINGS_PER_SECOND = 50;
 /** How many addresses are remembered; the ones that failed longest ago are forgotten. */
 const ADDRESSES_MAX = 4096;
 
-/** How long a refusal waits, in milliseconds: this and up to as much as the jitter more. */
-const DELAY_MS = 750;
-const JITTER_MS = 500;
-
 /** Refusals are told at multiples of this, in milliseconds, many together. */
 const DELAY_STEP_MS = 50;
 
@@ -96,6 +92,10 @@ interface WaitingRefusal {
  * is also one of users.
  */
 export class LoginGuard {
+  /** How long a refusal waits, in milliseconds: this and up to as much as the jitter more. Tests set them. */
+  static delayMs = 750;
+  static jitterMs = 500;
+
   readonly #log: Log;
   readonly #random: () => number;
   readonly #waitingMax: number;
@@ -200,7 +200,7 @@ export class LoginGuard {
   hold(now: number): Promise<void> | undefined {
     if (this.#waiting.length >= this.#waitingMax) return undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const soonest = now + DELAY_MS + this.#random() * JITTER_MS;
+    const soonest = now + LoginGuard.delayMs + this.#random() * LoginGuard.jitterMs;
     const at = Math.ceil(soonest / DELAY_STEP_MS) * DELAY_STEP_MS;
     this.#waiting.push({ at, tell: resolve });
     this.#hasten(at);

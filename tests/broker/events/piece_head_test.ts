@@ -9,6 +9,7 @@ import fc from "fast-check";
 import { readPieceHead } from "../../../src/broker/events/piece_head.ts";
 import type { SnapshotPiece } from "../../../src/broker/state/snapshot.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
+import { codePoint } from "../../support/wire/arbitraries.ts";
 
 const read = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes)) as SnapshotPiece;
 
@@ -21,7 +22,7 @@ function headOf(piece: unknown) {
 Deno.test("the head of a piece tells what it is about, and of a stream the next id (random)", () => {
   fc.assert(
     fc.property(
-      fc.string({ unit: "binary" }),
+      fc.string({ unit: codePoint }),
       fc.maxSafeNat(),
       fc.maxSafeNat(),
       (name, number, nextId) => {

@@ -9,6 +9,7 @@ import fc from "fast-check";
 import { BrokerError } from "../../../protocol.ts";
 import type { SnapshotPiece } from "../../../src/broker/state/snapshot.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
+import { codePoint } from "../../support/wire/arbitraries.ts";
 import { describeStreams, TestBroker } from "../../support/broker/test_broker.ts";
 import { describePublishers } from "./restoration_run.ts";
 
@@ -26,7 +27,7 @@ const name = fc.tuple(fc.nat(999), fc.nat(120)).map(([number, length]) =>
 );
 const messageIds = fc.oneof(
   fc.constant(["one", "two", "three"]),
-  fc.uniqueArray(fc.string({ unit: "binary", minLength: 1, maxLength: 40 }), {
+  fc.uniqueArray(fc.string({ unit: codePoint, minLength: 1, maxLength: 40 }), {
     maxLength: 12,
   }),
 );

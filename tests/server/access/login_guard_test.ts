@@ -9,6 +9,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { KnownAddresses } from "../../../src/server/access/known_addresses.ts";
 import { findNetwork, LoginGuard } from "../../../src/server/access/login_guard.ts";
 import { Log } from "../../../src/server/log.ts";
+import { takeTime } from "../../support/broker/pace.ts";
 import { Random } from "../../support/random.ts";
 
 const START = 1_000_000;
@@ -160,6 +161,7 @@ Deno.test("a guard remembers 4,096 addresses, and forgets those that failed long
 });
 
 Deno.test("a guard tells a refusal after a second, more or less", async () => {
+  using _ = takeTime();
   const random = new Random(7);
   const { guard, hastened } = createGuard({ random: () => random.next() });
   const told: number[] = [];

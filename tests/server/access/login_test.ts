@@ -12,6 +12,7 @@ import { createToken, hashToken, nameToken } from "../../../src/server/access/us
 import type { Caller } from "../../../src/server/flow/speaker.ts";
 import { createPipe, type Duplex } from "../../../src/transport/duplex.ts";
 import { passTurns, turn, until } from "../../support/broker/broker.ts";
+import { takeTime } from "../../support/broker/pace.ts";
 import { cursorLine, giveMeLine, LineClient, publishLine } from "../../support/wire/line_client.ts";
 import { bytesOf } from "../../support/wire/raw_client.ts";
 import { Sessions } from "../../support/wire/sessions.ts";
@@ -63,6 +64,7 @@ async function askAll(
   bytes: Uint8Array<ArrayBuffer>,
   caller: Partial<Caller> = OUTSIDE,
 ): Promise<string> {
+  using _ = takeTime();
   const [here, there] = createPipe();
   sessions.take(there, caller);
   await here.write(bytes);

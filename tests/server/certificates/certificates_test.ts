@@ -4,6 +4,7 @@ import { assert, assertEquals, assertGreater, assertNotEquals } from "@std/asser
 import { X509Certificate } from "node:crypto";
 import { Certificates } from "../../../src/server/certificates/certificates.ts";
 import { Log } from "../../../src/server/log.ts";
+import { takeTime } from "../../support/broker/pace.ts";
 import { TestCertificates, validFor } from "../../support/certificates/test_certificates.ts";
 
 const DAY_MS = 86_400_000;
@@ -179,6 +180,7 @@ Deno.test("Certificates.open() warns of a certificate that ends soon", async () 
 });
 
 Deno.test("Certificates.tend() looks twice a second, however often it is called", async () => {
+  using _ = takeTime();
   using use = new Use();
   const certificates = await use.open();
   assertEquals(certificates.tend(1000, Date.now()), 1500);

@@ -10,6 +10,7 @@ import fc from "fast-check";
 import { hashToken } from "../../../../src/server/access/users/token.ts";
 import { parseUsers } from "../../../../src/server/access/users/users_file.ts";
 import { CommandUse } from "../../../support/commands/command_use.ts";
+import { codePoint } from "../../../support/wire/arbitraries.ts";
 
 /** What has the form of a token. */
 const SECRET = `smq_${"A".repeat(43)}`;
@@ -30,7 +31,7 @@ const ANY = fc.oneof(
     "--",
   ),
   fc.constantFrom("--expires=0d", "--publish", SECRET, `--label=${SECRET}`, "local", "-x"),
-  fc.string({ maxLength: 10, unit: "binary" }),
+  fc.string({ maxLength: 10, unit: codePoint }),
 );
 const COMMAND = fc.constantFrom("add", "add", "rm", "rotate", "grant", "ls").chain((name) =>
   fc.record({

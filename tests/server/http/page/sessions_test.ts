@@ -14,6 +14,7 @@ import {
 } from "@std/assert";
 import { hashPassword } from "../../../../src/server/access/users/password.ts";
 import { createToken, hashToken } from "../../../../src/server/access/users/token.ts";
+import { takeTime } from "../../../support/broker/pace.ts";
 import { TestCertificates } from "../../../support/certificates/test_certificates.ts";
 import { PageBroker, type PageClient } from "./page_client.ts";
 
@@ -93,6 +94,7 @@ Deno.test("with TLS the cookie goes nowhere else, and origins have to be right a
 });
 
 Deno.test("what is wrong is answered late, and in one way", async () => {
+  using _ = takeTime();
   await using page = await PageBroker.start(USERS);
   const began = performance.now();
   const tries = [

@@ -42,8 +42,9 @@ export class ReadAhead {
   /** Begins to read a chunk of a part, unless one is being read. */
   begin({ file, end }: ReadPart, offset: number): void {
     if (this.#reading !== undefined || offset >= end) return;
-    const buffer = this.#spare.pop() ?? new Uint8Array(REST_BYTES_MAX + CHUNK_BYTES);
     const size = Math.min(CHUNK_BYTES, end - offset);
+    // A short file needs no large buffer.
+    const buffer = this.#spare.pop() ?? new Uint8Array(REST_BYTES_MAX + size);
     const into = buffer.subarray(REST_BYTES_MAX, REST_BYTES_MAX + size);
     const length = file.readLater(into, offset);
     // Whoever takes it hears of the error; perhaps nobody does.

@@ -1,9 +1,8 @@
 import { BrokerError, type DeadLetterCause, type MessageBatch } from "../../../protocol.ts";
-import { joinBytes } from "../../protocol/bytes.ts";
 import { findEntries } from "../../protocol/messages/batch.ts";
-import { keepRedrives } from "../../protocol/messages/dead_letter.ts";
+import { keepRedrives, type Redriven } from "../../protocol/messages/dead_letter.ts";
 import { readProperties } from "../../protocol/messages/properties.ts";
-import { copyWithStory } from "../../protocol/messages/story.ts";
+import { StoryCopies } from "../../protocol/messages/story.ts";
 import { deadNameOf, DELIVERIES_MAX } from "../../protocol/messages/stream_options.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
 import type { RuleContext } from "./rule_context.ts";
@@ -49,7 +48,11 @@ interface Burial {
 /** A dead letter that goes back to its stream, if that is still there. */
 interface Letter {
   readonly id: number;
-  readonly entry: Uint8Array;
+  /** Where its entry is. */
+  readonly buffer: Uint8Array;
+  readonly offset: number;
+  /** What it keeps of its story. */
+  readonly left: Redriven | undefined;
   readonly target: Stream | undefined;
 }
 
@@ -153,12 +156,11 @@ export class DeadLetters {
         const { deadLetter } = readProperties(batch.buffer, offset);
         const target = deadLetter && this.#parts.state.router.getStream(deadLetter.stream);
         const left = deadLetter && keepRedrives(deadLetter);
-        const entry = copyWithStory(batch.buffer, offset, left);
         if (letters.length > 0 && letters[0]!.target !== target) {
           send(letters);
           letters = [];
         }
-        letters.push({ id: firstId + index, entry, target });
+        letters.push({ id: firstId + index, buffer: batch.buffer, offset, left, target });
       });
       send(letters);
     }
@@ -175,7 +177,9 @@ export class DeadLetters {
     const count = letters.length;
     const range = { firstId: fromId, count };
     if (target === undefined || sent.error !== undefined) return putBack(range);
-    const batch = joinEntries(letters.map(({ entry }) => entry));
+    const copies = new StoryCopies();
+    for (const { buffer, offset, left } of letters) copies.add(buffer, offset, left);
+    const batch = copies.finish();
     const now = this.#parts.now();
     const error = this.#findObstacle(target, batch, now);
     if (error !== undefined && count > 1) {
@@ -222,7 +226,8 @@ export class DeadLetters {
       this.#keepForLater({ ...burial, run: left, ...stuck !== undefined && { stuck } });
     };
     for (const { batch, firstId } of this.#readPieces(share, run, later)) {
-      const entries = findEntries(batch).map((offset, index) => {
+      const copies = new StoryCopies();
+      findEntries(batch).forEach((offset, index) => {
         const story = tellStory(share, {
           id: firstId + index,
           attempts: run.attempts,
@@ -230,13 +235,13 @@ export class DeadLetters {
           now,
           redrives: readRedrives(batch, offset),
         });
-        return copyWithStory(batch.buffer, offset, story);
+        copies.add(batch.buffer, offset, story);
       });
       const { count } = batch;
       this.#transfer(share, {
         target,
         fromId: firstId,
-        batch: joinEntries(entries),
+        batch: copies.finish(),
         now,
         stored: () => {
           share.store.counters.noteDead(count, cause);
@@ -390,9 +395,4 @@ export class DeadLetters {
       this.#bury({ ...burial, now });
     }
   }
-}
-
-function joinEntries(entries: readonly Uint8Array[]): MessageBatch {
-  const buffer = joinBytes(entries);
-  return { count: entries.length, buffer, start: 0, end: buffer.length };
 }

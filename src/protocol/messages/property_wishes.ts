@@ -88,10 +88,15 @@ export function encodeProperties(wishes: PropertyWishes): EncodedProperties | un
   return flags === 0 ? undefined : { flags, bytes: scratch.slice(0, end) };
 }
 
-/** A story, or what is left of one, with its length. The trace is not in it, but in a header. */
+/** A story, or what is left of one, as a text. The trace is not in it, but in a header. */
+export function writeStory(story: DeadLetter | Redriven): string {
+  const { traceId, ...kept }: Partial<DeadLetter> = story;
+  return JSON.stringify(traceId === undefined ? story : kept);
+}
+
+/** A story with its length. */
 export function encodeStory(story: DeadLetter | Redriven): Uint8Array {
-  const { traceId: _, ...kept }: Partial<DeadLetter> = story;
-  const text = encodeUtf8(JSON.stringify(kept));
+  const text = encodeUtf8(writeStory(story));
   const length = new Uint8Array(2);
   writeU16(length, 0, text.length);
   return joinBytes([length, text]);

@@ -2,7 +2,7 @@ import { assertEquals, assertStrictEquals } from "@std/assert";
 import { BodyKind, decodeBatch, encodeBatch } from "../../../protocol.ts";
 import { checkBatch } from "../../../src/protocol/messages/batch.ts";
 import { toPlainBatch } from "../../../src/protocol/messages/plain_batch.ts";
-import { copyWithStory } from "../../../src/protocol/messages/story.ts";
+import { StoryCopies } from "../../../src/protocol/messages/story.ts";
 import { readProperties } from "../../../src/protocol/messages/properties.ts";
 
 const body = new TextEncoder().encode("hello");
@@ -35,11 +35,18 @@ Deno.test("toPlainBatch() leaves lanes and coalesce ids out, and nothing else", 
   assertStrictEquals(toPlainBatch(bare), bare);
 });
 
-Deno.test("copyWithStory() keeps the lane, and not the coalesce id", () => {
+Deno.test("a copy with a story keeps the lane, and not the coalesce id", () => {
   const wishes = { key: "k", lane: "acme", coalesce };
   const batch = encodeBatch([{ kind: BodyKind.text, body, headers, wishes }]);
-  const copy = copyWithStory(batch.buffer, 0, { redrives });
-  assertEquals(readProperties(copy, 0), { key: "k", redrives, lane: "acme" });
-  const [message] = decodeBatch({ count: 1, buffer: copy, start: 0, end: copy.length });
-  assertEquals([message?.headers, message?.body], [headers, body]);
+  const copies = new StoryCopies();
+  copies.add(batch.buffer, 0, { redrives });
+  copies.add(batch.buffer, 0, undefined);
+  const copy = copies.finish();
+  new StoryCopies().add(batch.buffer, 0, { redrives: { ...redrives, count: 7 } });
+  assertEquals(readProperties(copy.buffer, 0), { key: "k", redrives, lane: "acme" });
+  const messages = decodeBatch(copy);
+  assertEquals(messages.length, 2);
+  for (const message of messages) {
+    assertEquals([message.headers, message.body], [headers, body]);
+  }
 });

@@ -119,6 +119,7 @@ export class Chain {
   #position: number;
   #journalId: number;
   #log: string | undefined;
+  #voidCount = 0;
 
   /** @param point After which record it goes on; before all if not given. */
   constructor(point: ChainPoint = NOWHERE) {
@@ -144,6 +145,11 @@ export class Chain {
       journalId: this.#journalId,
       ...(this.#log === undefined ? {} : { log: this.#log }),
     };
+  }
+
+  /** How many void records were taken behind the last one that counts. */
+  get voidCount(): number {
+    return this.#voidCount;
   }
 
   /** The sequence of the last record that was taken. */
@@ -172,6 +178,7 @@ export class Chain {
     const names = kind === "epoch" || kind === "trim";
     const log = names ? readLog(sequence, body, head!, this.#log) : this.#log;
     this.#sequence = sequence;
+    this.#voidCount = kind === "void" ? this.#voidCount + 1 : 0;
     if (kind !== "void") this.#advance(kind, head!, log);
     return { kind, head, body };
   }

@@ -153,6 +153,13 @@ export const CLUSTER_SIMULATION_BUGS: readonly PlantedBug[] = [
     found: BROKERS,
   },
   {
+    what: "a standby takes over that has read a void record in the place of one that counts",
+    file: "src/engine/replicated/member.ts",
+    from: "await requireVoid(voids, this.#chain) && await this.#takeOver()",
+    to: "await this.#takeOver()",
+    found: tests("engine/replicated/takeovers/void_records_test.ts"),
+  },
+  {
     what: "a log is repaired without fillers",
     file: "src/engine/replicated/following/log_repair.ts",
     from: "      await log.append(next - 1, bytes.length === 0 ? makeFiller() : bytes);\n",

@@ -1,0 +1,115 @@
+/**
+ * A standby that has read a void record which the log has lost, with one that counts in its place.
+ *
+ * @module
+ */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { LEASE_MS, type TestBroker, TestCluster } from "../../../support/cluster/test_cluster.ts";
+
+async function store(cluster: TestCluster, broker: TestBroker, ...texts: string[]): Promise<void> {
+  await cluster.until(broker.use.publisher("orders", `${texts}`).store(...texts));
+}
+
+async function look(cluster: TestCluster, broker: TestBroker): Promise<string[]> {
+  return await cluster.until(broker.use.look("orders"));
+}
+
+/** An active broker with a stream, and a standby. */
+async function begin(cluster: TestCluster): Promise<[active: TestBroker, standby: TestBroker]> {
+  const active = await cluster.startActive("a");
+  await cluster.until(active.use.create("orders"));
+  const standby = cluster.start("b");
+  await store(cluster, active, "1", "2");
+  await cluster.pass(1000);
+  return [active, standby];
+}
+
+/** A standby has read a stranger's record, which the log has lost before the active broker has read it. */
+async function fork(cluster: TestCluster): Promise<[active: TestBroker, standby: TestBroker]> {
+  const [active, standby] = await begin(cluster);
+  // Not at a heartbeat of the active one.
+  await cluster.pass(100);
+  cluster.server.intrude(new TextEncoder().encode("somebody else's message"));
+  await cluster.pass(10);
+  const [read, appended] = [standby, active].map(({ id, seat }) =>
+    seat.describe().brokers.find((one) => one.id === id)!.sequence
+  );
+  assertEquals([read, appended], [cluster.server.last, cluster.server.last - 1]);
+  cluster.server.shrink(1);
+  return [active, standby];
+}
+
+Deno.test("who has read a void record in the place of one that counts takes nothing over", async () => {
+  const cluster = new TestCluster();
+  const [active, standby] = await fork(cluster);
+  await store(cluster, active, "3");
+  const other = cluster.start("c");
+  await cluster.pass(3 * LEASE_MS);
+  assertEquals([standby.failure?.name, standby.seat.role], ["LogDamageError", "standby"]);
+  assertMatch(`${standby.failure}`, /it counts, and .* another one there, which did not/);
+  assertEquals([active.failure, active.seat.isServing], [undefined, true]);
+  active.kill();
+  await cluster.until(other.cluster.opening);
+  assertEquals((await look(cluster, other)).length, 3);
+});
+
+Deno.test("a void record that was lost, and has a record that counts in its place, is found after a restart", async () => {
+  const cluster = new TestCluster();
+  const [active, standby] = await fork(cluster);
+  standby.kill();
+  await store(cluster, active, "3");
+  const again = cluster.restart(standby);
+  await cluster.pass(3 * LEASE_MS);
+  assertEquals([again.failure?.name, active.failure], ["LogDamageError", undefined]);
+});
+
+Deno.test("void records at the end are read once more before a takeover, until the log tells", async () => {
+  const cluster = new TestCluster();
+  const [active, standby] = await begin(cluster);
+  const { last } = cluster.server;
+  for (let count = 0; count < 3; count++) cluster.server.intrude(new Uint8Array(count));
+  active.kill();
+  await cluster.pass(10);
+  const reads: number[] = [];
+  const read = standby.log.read.bind(standby.log);
+  standby.log.read = (sequence) => {
+    reads.push(sequence - last);
+    if (reads.length === 2) return Promise.reject(new Error("there was no answer"));
+    // By a node that lags behind.
+    return reads.length === 3 ? Promise.resolve(undefined) : read(sequence);
+  };
+  await cluster.until(standby.cluster.opening);
+  assertEquals(reads, [1, 2, 2, 2, 3]);
+  assertEquals((await look(cluster, standby)).length, 2);
+});
+
+Deno.test("a node that lags behind does not hide a record that counts in the place of a void one", async () => {
+  const cluster = new TestCluster();
+  const [active, standby] = await fork(cluster);
+  await store(cluster, active, "3");
+  const read = standby.log.read.bind(standby.log);
+  const until = cluster.time.now + 3 * LEASE_MS;
+  standby.log.read = (sequence) => {
+    return cluster.time.now < until ? Promise.resolve(undefined) : read(sequence);
+  };
+  await cluster.pass(3 * LEASE_MS);
+  assertEquals([standby.failure, standby.seat.role, active.failure], [
+    undefined,
+    "standby",
+    undefined,
+  ]);
+  await cluster.pass(LEASE_MS);
+  assertEquals([standby.failure?.name, active.failure], ["LogDamageError", undefined]);
+});
+
+Deno.test("void records that were trimmed, and nothing that counts says so, are no place to go on from", async () => {
+  const cluster = new TestCluster();
+  const [active, standby] = await begin(cluster);
+  cluster.server.intrude(new Uint8Array(1));
+  active.kill();
+  await cluster.pass(10);
+  await cluster.until(standby.log.trim(cluster.server.last + 1));
+  await cluster.pass(3 * LEASE_MS);
+  assertMatch(`${standby.failure}`, /^LogDamageError: .* the log has dropped it/);
+});

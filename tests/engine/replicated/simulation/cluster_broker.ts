@@ -42,6 +42,8 @@ export class ClusterBroker {
   life: BrokerLife | undefined;
   /** Whether it must not be started again by itself. */
   isHeldDown = false;
+  /** Whether it may have read what the log has lost, and nobody can give back. */
+  mayBeAstray = false;
   readonly #parts: WorldParts;
   readonly #sizes: ClusterSizes;
   #lives = 0;
@@ -69,6 +71,13 @@ export class ClusterBroker {
     this.life = undefined;
     if (isPower) this.disk.powerCut();
     else this.disk.processKill();
+  }
+
+  /** Ends the process, and empties its directory. */
+  empty(): void {
+    this.kill(false);
+    for (const { name } of this.disk.list()) this.disk.remove(name);
+    this.mayBeAstray = false;
   }
 
   /** Starts a process later. */

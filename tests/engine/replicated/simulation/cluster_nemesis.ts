@@ -33,6 +33,8 @@ export class ClusterNemesis {
   readonly #brokers: readonly ClusterBroker[];
   readonly #kinds: Kind[] = [];
   #repairedAt = 0;
+  /** Some broker may be astray: whatever the log loses, it is not to be mended from there. */
+  #hasForked = false;
   #isOver = false;
 
   constructor(parts: WorldParts, brokers: readonly ClusterBroker[]) {
@@ -57,7 +59,13 @@ export class ClusterNemesis {
     this.#isOver = true;
     server.faults = { ...server.faults, ...QUIET };
     server.bytesMax = undefined;
-    for (const { life } of this.#brokers) this.#heal(life);
+    for (const broker of this.#brokers) {
+      this.#heal(broker.life);
+      // Who takes nothing over does not look, and has another log than the others.
+      if (!broker.mayBeAstray || broker.life?.isServing) continue;
+      broker.empty();
+      broker.startIn(100);
+    }
   }
 
   #chooseFaults(): LogFaults {
@@ -170,7 +178,9 @@ export class ClusterNemesis {
     const { random, time } = this.#parts;
     if (random.chance(0.5)) return this.#shrink();
     this.#intrude();
-    time.schedule(1000, () => this.#isOver || this.#shrink());
+    // The active broker may not have read it yet.
+    const ms = random.chance(0.5) ? 1000 : random.below(300);
+    time.schedule(ms, () => this.#isOver || this.#shrink());
   }
 
   /** The log loses its end, while somebody is well who has it: the active one, or all others. */
@@ -186,7 +196,12 @@ export class ClusterNemesis {
     if (server.faults.lostRequest + server.faults.lostAnswer + server.faults.late > 0) return;
     const count = 1 + random.below(12);
     if (server.records.length <= count) return;
-    if (active !== undefined && !truth.canBeMended(server.last, count, active.sequence)) return;
+    if (this.#hasForked) return;
+    if (active !== undefined && !truth.canBeMended(server.last, count, active.sequence)) {
+      counts.forks++;
+      this.#hasForked = true;
+      for (const broker of this.#brokers) broker.mayBeAstray = broker.life !== active;
+    }
     counts.shrinks++;
     tell(`the log loses ${count} records of ${server.last}`);
     this.#repairedAt = time.now + REPAIR_MS;

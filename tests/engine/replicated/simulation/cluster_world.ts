@@ -171,7 +171,10 @@ export class ClusterWorld {
     if (name === "HandedOverError") counts.handovers++;
     else if (name === "LogTrimmedError") counts.trimmed++;
     else if (name === "FencedError") counts.fenced++;
-    else {
+    else if (name === "LogDamageError" && broker.mayBeAstray) {
+      counts.damaged++;
+      broker.empty();
+    } else {
       const why = failure instanceof Error ? failure.stack : String(failure);
       ledger.violations.push(`${life.name} has ended itself: ${why}`);
     }

@@ -21,6 +21,9 @@ export interface ClusterCounts {
   cuts: number;
   handovers: number;
   shrinks: number;
+  /** Losses of what others may have read, and the active broker has not; and brokers that have ended of it. */
+  forks: number;
+  damaged: number;
   fenced: number;
   /** Brokers that began anew, since the log did not have any more what they needed. */
   trimmed: number;
@@ -37,6 +40,8 @@ export function countNothing(): ClusterCounts {
     cuts: 0,
     handovers: 0,
     shrinks: 0,
+    forks: 0,
+    damaged: 0,
     fenced: 0,
     trimmed: 0,
     refused: 0,

@@ -63,6 +63,8 @@ export class DeliveryVerdicts implements MessageOwner, SeveralVerdicts {
   readonly together: Together = new Together(this);
   /** Hears of messages that handlers give back, before they are no longer held. */
   returning: ((message: DeliveredMessage) => void) | undefined = undefined;
+  /** Whether messages are at hand that no handler has got. */
+  hasMore: () => boolean = () => false;
   readonly #owner: VerdictOwner;
   readonly #uplink: Uplink;
   readonly #replies: ReplySender;
@@ -84,6 +86,11 @@ export class DeliveryVerdicts implements MessageOwner, SeveralVerdicts {
     this.#uplink.schedule(this.#owner);
   }
 
+  /** Notes an acknowledgement; it leaves with those of the messages that are at hand. */
+  noteAck(tag: number): void {
+    if (this.notes.ack(tag)) this.#uplink[this.hasMore() ? "postpone" : "schedule"](this.#owner);
+  }
+
   ackMessage(message: Message, options?: AckOptions): Promise<void> {
     if (!this.#isOwn(message)) return this.#refuseForeign("acknowledge");
     const mistake = options && findAckMistake(options, "acknowledge");
@@ -95,7 +102,7 @@ export class DeliveryVerdicts implements MessageOwner, SeveralVerdicts {
     const isHeld = this.#end(message, "acknowledged") || this.held.wasRevoked(message);
     if (options?.confirm) return this.#confirm("acknowledge", message, { isHeld, options }, ack);
     if (!isHeld) return this.#letGo("acknowledge", message);
-    if (this.notes.ack(message.tag)) this.schedule();
+    this.noteAck(message.tag);
     return nothing;
   }
 
@@ -103,7 +110,7 @@ export class DeliveryVerdicts implements MessageOwner, SeveralVerdicts {
   finish(message: DeliveredMessage): void {
     if (message.verdict !== undefined) return;
     const isHeld = this.#end(message, "acknowledged") || this.held.wasRevoked(message);
-    if (isHeld && this.notes.ack(message.tag)) this.schedule();
+    if (isHeld) this.noteAck(message.tag);
   }
 
   releaseMessage(message: Message, options: AckOptions = {}): Promise<void> {
@@ -358,10 +365,8 @@ export class DeliveryVerdicts implements MessageOwner, SeveralVerdicts {
   }
 
   async #ask(message: DeliveredMessage, options: CallOptions, write: WriteNote): Promise<void> {
-    const follower = this.#owner.number;
-    await this.#uplink.queries.send((writer, query) => {
-      write(writer, { follower, query, tag: message.tag });
-    }, options);
+    const about = { follower: this.#owner.number, tag: message.tag };
+    await this.#uplink.queries.send((writer, query) => write(writer, { ...about, query }), options);
   }
 
   #explainLost(action: DeliveryAction, message: DeliveredMessage): Error {

@@ -65,6 +65,7 @@ export class MessageHandout implements HandoutSource {
       wake: () => this.#serveSoon(),
     });
     verdicts.returning = (message) => order.hold(message);
+    verdicts.hasMore = () => order.count > 0;
     this.#credit = new FollowerCredit(window, {
       held,
       fetched: order,

@@ -32,10 +32,10 @@ export class MessageHands implements Hands<DeliveredMessage> {
   take(): DeliveredMessage {
     const { order, verdicts, begins, prefetch } = this.#parts;
     const message = order.take(!this.#autoAck);
-    const { held, notes } = verdicts;
+    const { held } = verdicts;
     if (this.#autoAck) {
       message.verdict = "acknowledged by autoAck";
-      if (notes.ack(message.tag)) verdicts.schedule();
+      verdicts.noteAck(message.tag);
     } else {
       const othersCount = held.add(message);
       if (othersCount > 0 || begins.isWary) begins.note(message, othersCount);

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import { BrokerError, type SessionLimits } from "../../../protocol.ts";
 import { WORK } from "../../protocol/frames/control_frame.ts";
 import type { Clock } from "../../transport/clock.ts";
@@ -43,6 +44,8 @@ export class Uplink implements QueryWay {
   /** Members that have something to write. */
   readonly #dirty = new Set<LinkWriter>();
   #isScheduled = false;
+  /** Whether the end of this turn of the event loop is waited for. */
+  #isPostponed = false;
 
   constructor(session: ClientSession, options: UplinkOptions) {
     this.#session = session;
@@ -120,6 +123,18 @@ export class Uplink implements QueryWay {
     if (this.#isScheduled || !this.#link?.isReady) return;
     this.#isScheduled = true;
     queueMicrotask(() => this.writeAll());
+  }
+
+  /** As {@linkcode Uplink.schedule}, at the end of this turn of the event loop: there is more to come. */
+  postpone(member: LinkWriter): void {
+    this.#dirty.add(member);
+    if (this.#isScheduled || this.#isPostponed || !this.#link?.isReady) return;
+    this.#isPostponed = true;
+    setImmediate(() => {
+      this.#isPostponed = false;
+      // A link that is busy calls it by itself.
+      if (this.#link?.isReady) this.handleReady();
+    });
   }
 
   /**

@@ -42,6 +42,11 @@ export class Ring<T> {
     this.#put(index, item);
   }
 
+  /** Puts a thing in the place of the first one. */
+  replaceFirst(item: T): void {
+    this.#put(0, item);
+  }
+
   shift(): T | undefined {
     if (this.#length === 0) return undefined;
     const item = this.#items[this.#first];

@@ -4,7 +4,7 @@ import { keepRedrives, type Redriven } from "../../protocol/messages/dead_letter
 import { readProperties } from "../../protocol/messages/properties.ts";
 import { StoryCopies } from "../../protocol/messages/story.ts";
 import { deadNameOf, DELIVERIES_MAX } from "../../protocol/messages/stream_options.ts";
-import { Alarm } from "../collections/alarm_clock.ts";
+import { type Burial, BurialQueue } from "../pacing/burial_queue.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { RedriveCount } from "../engine.ts";
 import { addFailure } from "../share/failure.ts";
@@ -33,18 +33,6 @@ const TRANSFER_BYTES_MAX = 128 * 1024;
 /** How many messages make an event, at most. */
 const PIECE_MAX = 128;
 
-/** The pause before messages that could not be stored are tried again, in milliseconds. */
-const RETRY_MS = 1000;
-
-interface Burial {
-  readonly share: Share;
-  readonly run: ReadyRun;
-  readonly cause: DeadLetterCause;
-  readonly now: number;
-  /** What is written of them if there was no room before: they are given up. */
-  readonly stuck?: ReadyRun;
-}
-
 /** A dead letter that goes back to its stream, if that is still there. */
 interface Letter {
   readonly id: number;
@@ -70,14 +58,20 @@ interface RedriveOutcome {
 export class DeadLetters {
   readonly #parts: RuleContext;
   readonly #removal: Removal;
-  /** Messages for which there was no room among the dead letters. */
-  #stuck: Burial[] = [];
   readonly #room = new MovingRoom();
-  readonly #alarm = new Alarm((now) => this.#retry(now));
+  readonly #waiting: BurialQueue;
 
   constructor(parts: RuleContext, removal: Removal) {
     this.#parts = parts;
     this.#removal = removal;
+    this.#waiting = new BurialQueue({
+      clock: parts.clock,
+      turns: parts.turns,
+      pieceMax: PIECE_MAX,
+      isBusy: () => this.isBusy,
+      isThere: ({ store }) => parts.state.router.getNumbered(store.number) === store,
+      bury: (burial) => this.#bury({ ...burial, now: parts.now() }),
+    });
   }
 
   /** Whether so many messages are about to be stored elsewhere that those which expire should wait for that. */
@@ -343,7 +337,7 @@ export class DeadLetters {
   }
 
   #keepForLater(burial: Burial): void {
-    const { share: { notes, store: { coalesced } }, run: { firstId, count }, cause, now } = burial;
+    const { share: { store: { coalesced } }, run: { firstId, count }, cause } = burial;
     if (coalesced !== undefined) {
       for (let id = firstId; id < firstId + count; id++) {
         const message = coalesced.get(id);
@@ -352,9 +346,7 @@ export class DeadLetters {
     }
     // What has expired is still expired after a crash.
     const stuck = burial.stuck ?? (cause === "expired" ? undefined : this.#giveUp(burial));
-    if (stuck !== undefined) notes.stuck.add(stuck);
-    this.#stuck.push({ ...burial, ...stuck !== undefined && { stuck } });
-    this.#parts.clock.hasten(this.#alarm, now + RETRY_MS);
+    this.#waiting.add({ ...burial, ...stuck !== undefined && { stuck } });
   }
 
   /**
@@ -382,17 +374,6 @@ export class DeadLetters {
       for (const run of [...share.notes.stuck]) {
         this.#keepForLater({ share, run, cause: "maxDeliveries", now, stuck: run });
       }
-    }
-  }
-
-  #retry(now: number): void {
-    const stuck = this.#stuck;
-    this.#stuck = [];
-    for (const burial of stuck) {
-      const { store, notes } = burial.share;
-      if (burial.stuck !== undefined) notes.stuck.delete(burial.stuck);
-      if (this.#parts.state.router.getNumbered(store.number) !== store) continue;
-      this.#bury({ ...burial, now });
     }
   }
 }

@@ -11,7 +11,7 @@ import { SequenceGaps } from "../../../src/broker/state/sequence_gaps.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
 Deno.test("Ring holds the same as a plain array (random)", () => {
-  const step = fc.tuple(fc.constantFrom("push", "shift", "insert", "clear"), fc.nat(40));
+  const step = fc.tuple(fc.constantFrom("push", "shift", "insert", "replace", "clear"), fc.nat(40));
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
       const ring = new Ring<number>();
@@ -26,6 +26,10 @@ Deno.test("Ring holds the same as a plain array (random)", () => {
           const index = number % (model.length + 1);
           ring.insert(index, number);
           model.splice(index, 0, number);
+        } else if (what === "replace") {
+          if (model.length === 0) continue;
+          ring.replaceFirst(number);
+          model[0] = number;
         } else if (number === 0) {
           ring.clear();
           model.length = 0;

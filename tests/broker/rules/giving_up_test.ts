@@ -5,7 +5,13 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertLessOrEqual,
+} from "@std/assert";
 import { BrokerError } from "../../../protocol.ts";
 import type { Postponed } from "../../../src/broker/event.ts";
 import { TestBroker, type TestFollower } from "../../support/broker/test_broker.ts";
@@ -78,4 +84,53 @@ Deno.test("giving up: each message keeps the failures of its own", () => {
   for (const { firstId, failure: { reasons } } of events) {
     assertEquals(reasons, [firstId <= half ? "one" : "other", "last"]);
   }
+});
+
+/** How long a piece of the work takes, in milliseconds, and how many messages a turn has time for then. */
+const PIECE_MS = 0.9;
+const TURN_COUNT_MAX = 768;
+
+Deno.test("giving up: what waited for room is tried again some hundred in a turn, in order, and others are served", () => {
+  const { test, follower } = hold(20);
+  giveUp(test, () => follower.open.reject([{ firstTag: 1, count: COUNT }], "bad", false));
+  test.isSlow = false;
+  test.readMs = PIECE_MS;
+  test.now += 1000;
+  const publisher = test.publisher("orders", "other");
+  let dead = 0;
+  let turns = 0;
+  for (; dead < COUNT; turns++) {
+    const before = dead;
+    test.broker.tick(++test.now);
+    dead = test.getStream("orders.dead").ready;
+    assertGreater(dead, before);
+    assertLessOrEqual(dead - before, TURN_COUNT_MAX);
+    publisher.publish("meanwhile");
+    test.dispatch();
+    assertEquals(follower.sink.ids.at(-1), COUNT + turns + 1);
+    follower.ack(COUNT + turns + 1);
+    const { ready, pending } = test.getStream("orders");
+    assertEquals([ready, pending], [0, COUNT - dead]);
+  }
+  assertGreaterOrEqual(turns, COUNT / TURN_COUNT_MAX);
+  const moved = test.events.filter((event) => event.type === "transferred").slice(-ALL.length);
+  const last = moved.flatMap(({ fromId, batch: { count } }) =>
+    Array.from({ length: count }, (_, n) => fromId + n)
+  );
+  assertEquals(last.slice(-COUNT), ALL);
+});
+
+Deno.test("giving up: of what waits for room, nothing is moved twice and nothing is left when its stream goes", () => {
+  const { test, follower } = hold(20);
+  giveUp(test, () => follower.open.reject([{ firstTag: 1, count: COUNT }], "bad", false));
+  test.isSlow = false;
+  test.readMs = PIECE_MS;
+  test.now += 1000;
+  test.broker.tick(++test.now);
+  const dead = test.getStream("orders.dead").ready;
+  assertGreater(dead, 0);
+  assertLessOrEqual(dead, TURN_COUNT_MAX);
+  test.broker.deleteStream("orders");
+  for (let turn = 0; turn < 20; turn++) test.broker.tick(++test.now);
+  assertEquals(test.getStream("orders.dead").ready, dead);
 });

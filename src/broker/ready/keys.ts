@@ -4,6 +4,7 @@ import { findEntryCoalesceId } from "../../protocol/messages/properties.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { RareSet } from "../collections/rare_set.ts";
+import { PagedList } from "../tables/paged_list.ts";
 import type { Borrower } from "./borrower.ts";
 import { HeldKeys } from "./held_keys.ts";
 import { KeyTable } from "./key_table.ts";
@@ -63,9 +64,9 @@ export class Keys {
   /** Those of them that were not delivered since the broker's start. */
   readonly #restored = new RestoredHolders();
   /** The holders of each key that has more than one, by its number. */
-  readonly #loans: (Loan | undefined)[] = [];
+  readonly #loans = new PagedList<Loan>();
   /** To whom each key is lent. */
-  readonly #borrowers: (Borrower | undefined)[] = [];
+  readonly #borrowers = new PagedList<Borrower>();
   /** The keys that are not lent, by number: messages of them have coalescing ids. */
   readonly #unlent = new RareSet<number>();
 
@@ -145,7 +146,7 @@ export class Keys {
     this.#held.setBack(id, true);
     this.#restored.add(id, buffer, start);
     if (holder === 0) this.#table.hold(key, id);
-    else (this.#loans[key] ??= new Loan(holder, 0)).push(id);
+    else this.#loans.require(key, () => new Loan(holder, 0)).push(id);
   }
 
   /** Takes keys away from messages that are gone, none of them parked; returns those that are ready now. */
@@ -157,7 +158,7 @@ export class Keys {
       const key = this.#held.delete(id);
       if (key === 0) continue;
       if (isBack) this.#restored.delete(id);
-      const loan = this.#loans[key];
+      const loan = this.#loans.get(key);
       if (loan !== undefined) {
         loan.remove(id);
         if (!isBack) loan.outCount--;
@@ -182,8 +183,8 @@ export class Keys {
       const key = this.#held.get(id);
       if (key === 0 || this.#held.isBack(id)) continue;
       this.#held.setBack(id, true);
-      const loan = this.#loans[key];
-      if (loan === undefined) this.#borrowers[key] = undefined;
+      const loan = this.#loans.get(key);
+      if (loan === undefined) this.#borrowers.set(key, undefined);
       else {
         loan.outCount--;
         const next = this.#passOn(key, loan);
@@ -206,7 +207,7 @@ export class Keys {
     // The last one first: it is the last one of its loan.
     for (let id = firstId + count - 1; id >= firstId; id--) {
       const key = this.#held.get(id);
-      const loan = this.#loans[key];
+      const loan = this.#loans.get(key);
       if (loan === undefined || (loan.first === id && loan.outCount === 0)) {
         const next = ready.at(-1);
         if (next?.firstId === id + 1) {
@@ -231,7 +232,7 @@ export class Keys {
     const seen = new Set<number>();
     for (let id = firstId; id < firstId + count; id++) {
       const key = this.#held.get(id);
-      const loan = this.#loans[key];
+      const loan = this.#loans.get(key);
       if (loan === undefined || loan.size === 1 || seen.has(key)) continue;
       seen.add(key);
       for (const one of loan.listAfter(id)) if (!this.#held.isBack(one)) later.push(one);
@@ -255,9 +256,9 @@ export class Keys {
     for (const key of owed ?? []) {
       if (taken.length >= countMax || --keysLeft < 0) break;
       owed!.delete(key);
-      if (this.#borrowers[key] !== borrower) continue;
+      if (this.#borrowers.get(key) !== borrower) continue;
       const room = Math.min(
-        findLoanRoom(this.#loans[key], borrower),
+        findLoanRoom(this.#loans.get(key), borrower),
         OWED_EACH_MAX,
         countMax - taken.length,
       );
@@ -298,7 +299,7 @@ export class Keys {
     if (findEntryCoalesceId(buffer, offset) !== 0) this.#endLending(key);
     if (id < this.#restored.lastId) this.#goBeforeRestored(key, id, buffer, offset);
     const holder = this.#table.holderOf(key);
-    const loan = this.#loans[key];
+    const loan = this.#loans.get(key);
     if (holder === 0) {
       this.#table.hold(key, id);
       this.#held.set(id, key);
@@ -310,7 +311,7 @@ export class Keys {
       this.#endBack(id);
     } else return this.#extend(key, id, priority, borrower) ? 0 : key;
     if (borrower.ordersKeys && !this.#unlent.has(key)) {
-      this.#borrowers[key] = borrower;
+      this.#borrowers.set(key, borrower);
       if (this.#parked.countOf(key) > 0) borrower.owe(key);
     }
     return 0;
@@ -320,9 +321,9 @@ export class Keys {
   #goBeforeRestored(key: number, id: number, buffer: Uint8Array, offset: number): void {
     const holder = this.#table.holderOf(key);
     if (holder === 0 || this.#held.has(id) || this.#unlent.has(key)) return;
-    const loan = this.#loans[key] ?? new Loan(holder, 0);
+    const loan = this.#loans.get(key) ?? new Loan(holder, 0);
     if (!loan.insert(id, (one) => this.#restored.isBehind(one, id, buffer, offset))) return;
-    this.#loans[key] = loan;
+    this.#loans.set(key, loan);
     this.#table.hold(key, loan.first);
     this.#held.set(id, key);
     this.#held.setBack(id, true);
@@ -337,22 +338,20 @@ export class Keys {
   /** No follower gets several messages of a key at once from now on: at most one of a coalescing id is out. */
   #endLending(key: number): void {
     this.#unlent.add(key);
-    if (this.#borrowers[key] !== undefined) this.#borrowers[key] = undefined;
+    if (this.#borrowers.get(key) !== undefined) this.#borrowers.set(key, undefined);
   }
 
   /** Lets one more message hold a key that is lent, if its borrower may have it. */
   #extend(key: number, id: number, priority: number, borrower: Borrower): boolean {
-    if (this.#borrowers[key] !== borrower || findLoanRoom(this.#loans[key], borrower) <= 0) {
-      return false;
-    }
-    let loan = this.#loans[key];
+    let loan = this.#loans.get(key);
+    if (this.#borrowers.get(key) !== borrower || findLoanRoom(loan, borrower) <= 0) return false;
     if (loan !== undefined && loan.outCount < loan.size) {
       // What came back together goes in its order, and nothing else before it.
       if (!loan.isNext(id, (one) => this.#held.isBack(one))) return false;
       this.#endBack(id);
     } else {
       if (!this.#parked.isBefore(key, id, priority)) return false;
-      loan ??= this.#loans[key] = new Loan(this.#table.holderOf(key), 1);
+      loan = this.#loans.require(key, () => new Loan(this.#table.holderOf(key), 1));
       loan.push(id);
       this.#held.set(id, key);
     }
@@ -366,25 +365,26 @@ export class Keys {
     const { first } = loan;
     this.#table.hold(key, first);
     if (loan.outCount > 0) return undefined;
-    this.#borrowers[key] = undefined;
+    this.#borrowers.set(key, undefined);
     return this.#parked.take(key, first);
   }
 
   #park(key: number, run: ReadyRun): void {
     this.#parked.add(key, run);
-    this.#borrowers[key]?.owe(key);
+    this.#borrowers.get(key)?.owe(key);
   }
 
   /** Lets the first message that waits for a free key hold it; forgets the key if there is none. */
   #unpark(key: number): ReadyRun | undefined {
-    if (this.#borrowers[key] !== undefined) this.#borrowers[key] = undefined;
-    if (this.#loans[key] !== undefined) this.#loans[key] = undefined;
+    if (this.#borrowers.get(key) !== undefined) this.#borrowers.set(key, undefined);
+    if (this.#loans.get(key) !== undefined) this.#loans.set(key, undefined);
     const next = this.#parked.takeNext(key);
     if (next === undefined) {
       this.#table.delete(key);
       this.#unlent.delete(key);
-      if (this.#table.size === 0 && this.#borrowers.length > KEPT_MAX) {
-        this.#loans.length = this.#borrowers.length = 0;
+      if (this.#table.size === 0 && this.#borrowers.room > KEPT_MAX) {
+        this.#loans.cut(0);
+        this.#borrowers.cut(0);
       }
       return undefined;
     }

@@ -2,6 +2,7 @@ import { PRIORITY_DEFAULT } from "../../protocol/messages/entry.ts";
 import type { MessageBatch } from "../../../protocol.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import { IdBits } from "../collections/id_bits.ts";
+import { PagedList } from "../tables/paged_list.ts";
 import { KeyQueue } from "./key_queue.ts";
 import type { KeyTable } from "./key_table.ts";
 import type { ReadyRun } from "./ready_run.ts";
@@ -26,12 +27,16 @@ export interface ParkingWatch {
   readonly read: (id: number) => MessageBatch | undefined;
 }
 
+/** Room for more keys is given back when nothing waits. */
+const KEPT_MAX = 1024;
+
 /** Messages that wait for keys, by the numbers of the keys. */
 export class ParkedMessages {
-  readonly #byKey = new Map<number, KeyQueue>();
+  readonly #byKey = new PagedList<KeyQueue>();
   /** Which messages are parked: the oldest one is asked for again and again. Their keys are in their bytes. */
   readonly #ids = new IdBits();
   readonly #table: KeyTable;
+  #keyCount = 0;
   #count = 0;
   /** How many of them were delivered before: almost always none. */
   #returnedCount = 0;
@@ -50,7 +55,7 @@ export class ParkedMessages {
 
   /** The number of keys for which messages wait. */
   get keyCount(): number {
-    return this.#byKey.size;
+    return this.#keyCount;
   }
 
   /** The smallest id; undefined if there is none. */
@@ -89,12 +94,14 @@ export class ParkedMessages {
   listReturned(fromId: number = 0, toId: number = Infinity): ReadyRun[] {
     if (this.#returnedCount === 0) return [];
     const count = toId - fromId;
-    if (count > this.#byKey.size) {
-      return [...this.#byKey.values()].flatMap((runs) => runs.listReturned(fromId, toId));
+    if (count > this.#keyCount) {
+      return [...this.#byKey].flatMap(([, runs]) => runs.listReturned(fromId, toId));
     }
     return this.#ids.list({ firstId: fromId, count }).flatMap((id) => {
       const key = this.#findKey(id);
-      const all = key === undefined ? [...this.#byKey.values()] : [this.#byKey.get(key)!];
+      const all = key === undefined
+        ? [...this.#byKey].map(([, runs]) => runs)
+        : [this.#byKey.get(key)!];
       const found = all.flatMap((runs) => runs.listReturned(id, id + 1));
       return found.map((run) => ({ ...run, firstId: id, count: 1 }));
     });
@@ -102,8 +109,8 @@ export class ParkedMessages {
 
   /** Adds one message. */
   add(key: number, run: ReadyRun): void {
-    let runs = this.#byKey.get(key);
-    if (runs === undefined) this.#byKey.set(key, runs = new KeyQueue());
+    const runs = this.#byKey.require(key, createQueue);
+    if (runs.count === 0) this.#keyCount++;
     runs.add(run);
     this.#ids.add(run.firstId);
     if (run.attempts > 0) this.#returnedCount++;
@@ -172,7 +179,7 @@ export class ParkedMessages {
     const key = this.#findKey(id);
     const found = key === undefined ? undefined : this.take(key, id);
     if (found !== undefined) return found;
-    for (const key of this.#byKey.keys()) {
+    for (const [key] of this.#byKey) {
       this.#visits++;
       const run = this.take(key, id);
       if (run !== undefined) return run;
@@ -187,6 +194,13 @@ export class ParkedMessages {
       this.#watch?.noted(lane, -count);
       if (attempts > 0) this.#returnedCount -= count;
     }
-    if (runs.count === 0) this.#byKey.delete(key);
+    if (runs.count > 0) return;
+    this.#byKey.set(key, undefined);
+    this.#keyCount--;
+    if (this.#keyCount === 0 && this.#byKey.room > KEPT_MAX) this.#byKey.cut(0);
   }
+}
+
+function createQueue(): KeyQueue {
+  return new KeyQueue();
 }

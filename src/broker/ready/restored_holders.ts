@@ -1,5 +1,6 @@
 import { readEntryFlags, readEntryPriority } from "../../protocol/messages/entry.ts";
 import { PropertyFlag } from "../../protocol/messages/properties.ts";
+import { PagedMap } from "../tables/paged_map.ts";
 
 /**
  * The messages that hold keys since the broker's start and have not been delivered again.
@@ -9,7 +10,7 @@ import { PropertyFlag } from "../../protocol/messages/properties.ts";
  */
 export class RestoredHolders {
   /** Their priorities, by id. */
-  readonly #priorities = new Map<number, number>();
+  readonly #priorities = new PagedMap<number>();
   #lastId = 0;
 
   /** None of them is behind a message with this id, or a higher one; 0 if there are none. */

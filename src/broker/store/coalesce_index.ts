@@ -1,6 +1,7 @@
 import { type IdRange, subtractRanges } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
-import { TextMap } from "../collections/text_map.ts";
+import { PagedMap } from "../tables/paged_map.ts";
+import { WideTextMap } from "../tables/wide_text_map.ts";
 import { RESTING_BYTES, RestingMessages, type TimesVisitor } from "./resting_messages.ts";
 
 /** The rough size of a message's entry, in bytes. */
@@ -61,8 +62,8 @@ export type CoalesceMark = Omit<CoalesceNote, "messages">;
  * its last message: there is nothing here that is not stored.
  */
 export class CoalesceIndex {
-  readonly #notes: TextMap<CoalesceNote>;
-  readonly #byMessage = new Map<number, CoalesceNote>();
+  readonly #notes: WideTextMap<CoalesceNote>;
+  readonly #byMessage = new PagedMap<CoalesceNote>();
   /** Those that were stored when they came, until another one of their ids comes; undefined before there is one. */
   #resting: RestingMessages | undefined;
   readonly #hash: KeyedHash | undefined;
@@ -77,7 +78,7 @@ export class CoalesceIndex {
    */
   constructor(hash?: KeyedHash, book: (bytes: number) => void = () => {}) {
     this.#hash = hash;
-    this.#notes = new TextMap(hash);
+    this.#notes = new WideTextMap(hash);
     this.#book = book;
   }
 

@@ -12,7 +12,7 @@ export const WORK_BUGS: readonly PlantedBug[] = [
   {
     what: "a key that is lent is lent to others as well",
     file: "src/broker/ready/keys.ts",
-    from: "if (this.#borrowers[key] !== borrower || findLoanRoom",
+    from: "if (this.#borrowers.get(key) !== borrower || findLoanRoom",
     to: "if (findLoanRoom",
     found: WORK_SIMULATION,
   },

@@ -3,7 +3,7 @@ import type { StoredIn } from "./engine.ts";
 import type { OpenBreaker } from "./breaker/breaker.ts";
 import type { LaneSet, LimitSet } from "./lanes/lane_event.ts";
 import type { ScheduleEvent, ScheduleStep } from "./schedules/table/schedule_event.ts";
-import type { Failure } from "./share/failure.ts";
+import type { Failure } from "./failures/failure.ts";
 import type { Place } from "./backlog/pager.ts";
 
 export interface StreamCreated {

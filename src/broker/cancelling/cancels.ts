@@ -10,7 +10,7 @@ import type {
 import type { DeadLetters } from "../rules/dead_letters.ts";
 import type { Returns } from "../rules/returns.ts";
 import type { RuleContext } from "../rules/rule_context.ts";
-import { addFailure } from "../share/failure.ts";
+import { addFailure } from "../failures/failure.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 import { findTags } from "../share/pending_ranges.ts";

@@ -1,6 +1,7 @@
 import type { Place } from "../backlog/pager.ts";
 import type { Decided, Event, Fact, Failed, Postponed } from "../event.ts";
-import { lastReasons, withReasons } from "../share/failure.ts";
+import { lastReasons, withReasons } from "../failures/failure.ts";
+import type { FailedReader } from "./failed_reader.ts";
 import { readFacts } from "./fact_list.ts";
 import { readMoved, readPublished, readTransferred } from "./message_record.ts";
 import { decodeJson, type EncodedRecord, RecordType } from "./record.ts";
@@ -17,15 +18,20 @@ function trimFailed<E extends Failed | Postponed>(event: E): E {
   return { ...event, priority: undefined, lane: undefined, failure: trimmed };
 }
 
-/** Reads the events of a record; messages lie in its buffer. */
+/**
+ * Reads the events of a record; messages lie in its buffer.
+ *
+ * @param failed Reads those of failed messages faster, where there may be very many.
+ */
 export function readEvents(
   record: EncodedRecord,
   tell: (event: Event) => void,
   place?: Place,
+  failed?: FailedReader,
 ): void {
   switch (record.type) {
     case RecordType.event:
-      return tell(decodeJson(record) as Event);
+      return tell(failed?.read(record) ?? decodeJson(record) as Event);
     case RecordType.published:
     case RecordType.noted:
     case RecordType.publishedV3:

@@ -7,7 +7,7 @@ import { deadNameOf, DELIVERIES_MAX } from "../../protocol/messages/stream_optio
 import { type Burial, BurialQueue } from "../pacing/burial_queue.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { RedriveCount } from "../engine.ts";
-import { addFailure } from "../share/failure.ts";
+import { addFailure } from "../failures/failure.ts";
 import {
   byFirstId,
   countIds,

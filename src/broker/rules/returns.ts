@@ -6,7 +6,7 @@ import {
   countLosses,
   countPostponements,
   POSTPONEMENTS_MAX,
-} from "../share/failure.ts";
+} from "../failures/failure.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import { type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { takeLater } from "../share/later_deliveries.ts";

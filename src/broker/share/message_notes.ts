@@ -1,8 +1,8 @@
-import { FailureTable } from "./failure_table.ts";
+import { FailureTable } from "../failures/failure_table.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import { RareSet } from "../collections/rare_set.ts";
 import type { ReadyRun } from "../ready/ready_run.ts";
-import type { ReasonPool } from "./reason_pool.ts";
+import type { ReasonPool } from "../failures/reason_pool.ts";
 import { Suspects } from "../ready/suspects.ts";
 
 /** Notes about single messages of a share. Most messages have none. */

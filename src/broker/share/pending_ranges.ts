@@ -1,7 +1,7 @@
 // Looks up ranges of tags in the deliveries that followers hold.
 
 import type { BrokerError, TagRange } from "../../../protocol.ts";
-import type { Failure } from "./failure.ts";
+import type { Failure } from "../failures/failure.ts";
 import type { FollowerState } from "./follower_state.ts";
 import { type IdRange, intersectRanges } from "../collections/id_ranges.ts";
 import type { PendingRun } from "./pending_list.ts";
@@ -82,10 +82,9 @@ export function groupByFailure(
   if (failures.size === 0) return [{ firstId, count, failure: undefined }];
   const groups: EquallyFailed[] = [];
   for (let id = firstId; id < firstId + count; id++) {
-    const failure = failures.get(id);
     const last = groups.at(-1);
-    if (last !== undefined && last.failure === failure) last.count++;
-    else groups.push({ firstId: id, count: 1, failure });
+    if (last !== undefined && failures.areAlike(last.firstId, id)) last.count++;
+    else groups.push({ firstId: id, count: 1, failure: failures.get(id) });
   }
   return groups;
 }

@@ -20,7 +20,7 @@ import { RareSet } from "../collections/rare_set.ts";
 import type { ReadyList } from "../ready/ready_run.ts";
 import { type ReadyRun, ReadyRuns } from "../ready/ready_runs.ts";
 import type { PendingRun } from "./pending_list.ts";
-import type { ReasonPool } from "./reason_pool.ts";
+import type { ReasonPool } from "../failures/reason_pool.ts";
 import type { FollowerState } from "./follower_state.ts";
 import type { Store } from "../store/store.ts";
 

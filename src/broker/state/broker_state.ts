@@ -21,7 +21,7 @@ import { readCoalesced } from "../store/coalesced_content.ts";
 import { joinNotes } from "../stream/kept_messages.ts";
 import { Calendar } from "../collections/calendar.ts";
 import { PublisherRegistry } from "./publisher_registry.ts";
-import { ReasonPool } from "../share/reason_pool.ts";
+import { ReasonPool } from "../failures/reason_pool.ts";
 import { shareBatch } from "../backlog/shared_batch.ts";
 import { PublisherRestoration } from "./publisher_restoration.ts";
 import { Router } from "./router.ts";
@@ -255,7 +255,7 @@ export class BrokerState {
     const own = { reasons: this.#reasons, calendar: this.calendar };
     const parts = { ...own, residency, hash, counters, breakerOwner, laneWatch };
     const stream = new Stream({ ...parts, number, name, options, ...ring && { ring } });
-    this.#standIns?.set(number, new StreamRestoration(stream, residency, hash));
+    this.#standIns?.set(number, new StreamRestoration(stream, residency));
     this.#options.streamAdded(stream, this.router.addStream(stream));
     this.limits.configure(stream.share);
   }

@@ -1,6 +1,6 @@
 import type { MessageBatch, StoredRun } from "../../../protocol.ts";
 import type { Attempted, Coalesced, ExpirySet, Failed } from "../event.ts";
-import { type Failure, withReasons } from "../share/failure.ts";
+import { type Failure, withReasons } from "../failures/failure.ts";
 import {
   byFirstId,
   findRange,

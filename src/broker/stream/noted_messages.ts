@@ -1,13 +1,8 @@
 import { type IdRange, intersectRanges, subtractRanges } from "../collections/id_ranges.ts";
-import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { RunList } from "../collections/run_list.ts";
 import type { NotedRun } from "../collections/run_part.ts";
-import { TextMap } from "../collections/text_map.ts";
-import { type Failure, joinFailures, withReasons } from "../share/failure.ts";
+import { type Failure, joinFailures } from "../failures/failure.ts";
 import type { MessageNotes } from "../share/message_notes.ts";
-
-/** The most texts that are shared between failures. */
-const TEXTS_MAX = 10_000;
 
 /** A note of the log about messages after they were stored. */
 export interface RestoredNote extends IdRange {
@@ -29,13 +24,10 @@ export class NotedMessages {
   /** Those of them that wait for a time, with that time. */
   readonly dueAts: RunList = new RunList();
   readonly #notes: MessageNotes;
-  /** Reasons and names of followers, each text once: replay reads a new one for each failure. */
-  readonly #texts: TextMap<string>;
 
   /** @param notes Where failures are kept. */
-  constructor(notes: MessageNotes, hash?: KeyedHash) {
+  constructor(notes: MessageNotes) {
     this.#notes = notes;
-    this.#texts = new TextMap(hash);
   }
 
   /** How many runs there are; it depends on the live messages, not on all messages. */
@@ -49,11 +41,10 @@ export class NotedMessages {
 
   /** Takes a note of messages that are there. */
   note(range: IdRange, { attempts, dueAt, failure, newReasons }: RestoredNote): void {
-    const shared = failure && this.#shorten(failure);
     for (const { firstId, count } of this.#withoutOver(range, attempts, dueAt)) {
-      for (let id = firstId; shared !== undefined && id < firstId + count; id++) {
+      for (let id = firstId; failure !== undefined && id < firstId + count; id++) {
         const { failures } = this.#notes;
-        failures.set(id, joinFailures(failures.get(id), shared, newReasons));
+        failures.set(id, joinFailures(failures.get(id), failure, newReasons));
       }
       this.#forget({ firstId, count });
       for (const part of attempts === 0 ? this.#listFailed(firstId, count) : [{ firstId, count }]) {
@@ -96,23 +87,9 @@ export class NotedMessages {
     const { failures } = this.#notes;
     const failed: IdRange[] = [];
     for (let id = firstId; failures.size > 0 && id < firstId + count; id++) {
-      if (failures.get(id) !== undefined) failed.push({ firstId: id, count: 1 });
+      if (failures.has(id)) failed.push({ firstId: id, count: 1 });
     }
     return failed;
-  }
-
-  /** A failure with shared texts. */
-  #shorten(failure: Failure): Failure {
-    const reasons = failure.reasons.map((reason) => this.#share(reason));
-    return { ...withReasons(failure, reasons), follower: this.#share(failure.follower) };
-  }
-
-  #share(text: string): string {
-    const known = this.#texts.get(text);
-    if (known !== undefined) return known;
-    if (this.#texts.size >= TEXTS_MAX) this.#texts.clear();
-    this.#texts.set(text, text);
-    return text;
   }
 }
 

@@ -2,7 +2,7 @@ import type { DeadLetter, DeadLetterCause, MessageBatch } from "../../../protoco
 import type { Redrives } from "../../protocol/messages/dead_letter.ts";
 import { readEntryFlags } from "../../protocol/messages/entry.ts";
 import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
-import type { Failure } from "../share/failure.ts";
+import type { Failure } from "../failures/failure.ts";
 import type { Share } from "../share/share.ts";
 
 /** How often a message was sent back before; only those that were have a story outside of dead letters. */

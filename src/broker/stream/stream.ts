@@ -6,7 +6,7 @@ import { postponeKept, rememberKept } from "./kept_messages.ts";
 import type { BreakerChanged, Failed, Kept, KeptMessage, Postponed } from "../event.ts";
 import { findClosed, sayLimit } from "../lanes/gate.ts";
 import { listTimes } from "../store/message_times.ts";
-import { ReasonPool } from "../share/reason_pool.ts";
+import { ReasonPool } from "../failures/reason_pool.ts";
 import { type LaneWatch, Share } from "../share/share.ts";
 import { Store, type StoreSetup, type StoringDetails } from "../store/store.ts";
 

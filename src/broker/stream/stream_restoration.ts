@@ -24,7 +24,6 @@ import { IS_DATED, RestorationSweep } from "./restoration_sweep.ts";
 import { type BatchTimes, listTimes } from "../store/message_times.ts";
 import type { Place } from "../backlog/pager.ts";
 import type { Residency } from "../backlog/residency.ts";
-import type { KeyedHash } from "../collections/keyed_hash.ts";
 import type { StoringDetails } from "../store/store.ts";
 import type { Stream } from "./stream.ts";
 
@@ -54,15 +53,18 @@ export class StreamRestoration {
   #priorities: GatheredRuns | undefined;
   #lanes: LaneRestoration | undefined;
   #hasKeys = false;
+  #noteCount = 0;
+  /** How many runs notes were when they were counted last. */
+  #notedRuns = 0;
   /** The memory that is booked for runs until the end. */
   #bookedBytes = 0;
   readonly #residency: Residency | undefined;
 
   /** @param residency Hears how much memory runs take, which is not for bytes of messages then. */
-  constructor(stream: Stream, residency?: Residency, hash?: KeyedHash) {
+  constructor(stream: Stream, residency?: Residency) {
     this.#stream = stream;
     this.#residency = residency;
-    this.#noted = new NotedMessages(stream.share.notes, hash);
+    this.#noted = new NotedMessages(stream.share.notes);
   }
 
   /** The number of notes and runs; it depends on the live messages, not on all messages. */
@@ -128,6 +130,11 @@ export class StreamRestoration {
   /** Takes a note of those messages that are there: behind one that is moved everything is written again. */
   note(note: RestoredNote): void {
     for (const run of this.#stream.findPresent(note)) this.#noted.note(run, note);
+    // Seldom: they are counted for it.
+    if (++this.#noteCount % BOOKED_RUNS === 0) {
+      this.#notedRuns = this.#noted.size;
+      this.#book(this.#runCount + this.#notedRuns);
+    }
     this.#residency?.trim();
   }
 
@@ -224,7 +231,7 @@ export class StreamRestoration {
   /** Drops runs of removed messages, when there are twice as many as the last time. */
   #pruneRuns(): void {
     const count = this.#runCount;
-    this.#book(count);
+    this.#book(count + this.#notedRuns);
     if (count < this.#pruneAt) return;
     const present = this.#stream.backlog.findRuns();
     for (const runs of this.#gathered) runs?.keep(present);

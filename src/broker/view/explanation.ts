@@ -7,7 +7,7 @@ import type { StreamFilter } from "../engine.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { KeyWait } from "../ready/parked_messages.ts";
 import type { Router } from "../state/router.ts";
-import { countPostponements, type Failure } from "../share/failure.ts";
+import { countPostponements, type Failure } from "../failures/failure.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
 import type { Stream } from "../stream/stream.ts";

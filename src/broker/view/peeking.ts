@@ -5,7 +5,7 @@ import { joinBytes } from "../../protocol/bytes.ts";
 import { PEEK_BYTES_MAX, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
 import { hideReplyAddresses } from "../../protocol/messages/properties.ts";
 import { byFirstId, findRange, type IdRange } from "../collections/id_ranges.ts";
-import { countPostponements } from "../share/failure.ts";
+import { countPostponements } from "../failures/failure.ts";
 import type { Share } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 

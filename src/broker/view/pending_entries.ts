@@ -8,7 +8,7 @@ import {
 } from "../../../protocol.ts";
 import { PEL_ENTRIES_MAX } from "../../protocol/limits.ts";
 import type { PelView } from "../engine.ts";
-import { countPostponements } from "../share/failure.ts";
+import { countPostponements } from "../failures/failure.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 import type { Share } from "../share/share.ts";

@@ -7,7 +7,7 @@
 import { assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
 import { BrokerError } from "../../../protocol.ts";
 import { Calendar } from "../../../src/broker/collections/calendar.ts";
-import { ReasonPool } from "../../../src/broker/share/reason_pool.ts";
+import { ReasonPool } from "../../../src/broker/failures/reason_pool.ts";
 import { Stream } from "../../../src/broker/stream/stream.ts";
 import { batchOf } from "../../support/wire/batches.ts";
 import { MemoryPager } from "../../support/disk/memory_pager.ts";

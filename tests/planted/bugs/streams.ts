@@ -54,16 +54,16 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   {
     what: "of what went wrong with a message, only the last reason is known after a restart",
     file: "src/broker/stream/noted_messages.ts",
-    from: "joinFailures(failures.get(id), shared, newReasons)",
-    to: "shared",
+    from: "joinFailures(failures.get(id), failure, newReasons)",
+    to: "failure",
     found: tests("engine/journal_conformance_test.ts"),
   },
   {
     what: "what is known of failures is not given back when their messages are gone",
-    file: "src/broker/share/failure_table.ts",
-    from: "    this.#pool.book(-NOTE_BYTES);\n    this.#leave(note);\n",
-    to: "    this.#pool.book(-NOTE_BYTES);\n",
-    found: tests("broker/share/failure_table_test.ts"),
+    file: "src/broker/failures/failure_table.ts",
+    from: "    page.remove(slot);\n    releaseKind(failures, kind);\n",
+    to: "    page.remove(slot);\n",
+    found: tests("broker/failures/failure_table_test.ts"),
   },
   {
     what: "reasons of failures stay when their stream is deleted",

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Failure } from "../../../src/broker/share/failure.ts";
+import type { Failure } from "../../../src/broker/failures/failure.ts";
 import { Group } from "../../../src/engine/journal/segments/group.ts";
 
 /** How many bytes are written of a failure, of whose reasons so many are new; of all if nothing is said. */

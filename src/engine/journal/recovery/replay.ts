@@ -1,5 +1,6 @@
 import { BrokerError } from "../../../../protocol.ts";
 import { readEvents } from "../../../broker/events/event_codec.ts";
+import { FailedReader } from "../../../broker/events/failed_reader.ts";
 import { listMessages } from "../../../broker/events/message_record.ts";
 import { readJsonBytes, RecordType, UnreadableRecordError } from "../../../broker/events/record.ts";
 import type { LoggedState } from "../../../broker/event_log.ts";
@@ -69,6 +70,7 @@ function visitRecords(
   faults: Fault[],
 ): ScanVisitor {
   const addFault = (fault: Fault | undefined) => fault && void faults.push(fault);
+  const failed = new FailedReader();
   return {
     record(record) {
       if (!record.isIntact) return noteDamage(state, record, { disk, segment });
@@ -77,7 +79,7 @@ function visitRecords(
         return void faults.push({ offset, end, what: `a record of unknown type ${record.type}` });
       }
       addFault(watch.note(record));
-      addFault(findUnreadable(record, () => replayRecord(state, record, segment)));
+      addFault(findUnreadable(record, () => replayRecord(state, record, segment, failed)));
     },
     fault: (fault) => void faults.push(fault),
   };
@@ -95,7 +97,12 @@ export function replayRest(state: LoggedState, segment: SegmentFile, head: Segme
   });
 }
 
-function replayRecord(state: LoggedState, record: ScannedRecord, segment: SegmentFile): void {
+function replayRecord(
+  state: LoggedState,
+  record: ScannedRecord,
+  segment: SegmentFile,
+  failed?: FailedReader,
+): void {
   const { type, bodyOffset } = record;
   if (type === RecordType.piece) replayPiece(state, record);
   if (type === RecordType.checkpoint) {
@@ -109,7 +116,7 @@ function replayRecord(state: LoggedState, record: ScannedRecord, segment: Segmen
       state.skipIds(number, firstId + count);
     }
   }
-  readEvents(record, (event) => state.apply(event), { segment, offset: bodyOffset });
+  readEvents(record, (event) => state.apply(event), { segment, offset: bodyOffset }, failed);
 }
 
 /** Reads a piece of a snapshot as far as it is not known yet. */

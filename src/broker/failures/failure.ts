@@ -33,8 +33,7 @@ export interface FailedDelivery {
 }
 
 export function withReasons(failure: Failure, reasons: readonly string[]): Failure {
-  // A getter in the failure table.
-  return { ...failure, lastAt: failure.lastAt, reasons };
+  return { ...failure, reasons };
 }
 
 /** A failure with only its last `count` reasons. */

@@ -6,9 +6,9 @@
 
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { addFailure, type Failure } from "../../../src/broker/share/failure.ts";
-import { FailureTable } from "../../../src/broker/share/failure_table.ts";
-import { ReasonPool } from "../../../src/broker/share/reason_pool.ts";
+import { addFailure, type Failure } from "../../../src/broker/failures/failure.ts";
+import { FailureTable } from "../../../src/broker/failures/failure_table.ts";
+import { ReasonPool } from "../../../src/broker/failures/reason_pool.ts";
 import { encodeFailed } from "../../support/broker/failed_record.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 import { unlimited } from "../../support/broker/test_stream.ts";
@@ -41,7 +41,7 @@ Deno.test("FailureTable gives back what was noted, and the same to messages that
     lastAt: 1_700_000_009_000,
     reasons: ["no", "still no", "x"],
   });
-  assert(table.get(1) === table.get(2) && table.get(1) !== table.get(3));
+  assert(table.areAlike(1, 2) && !table.areAlike(1, 3) && !table.areAlike(3, 4));
   assertEquals([table.size, plain(table.get(3)), table.get(4)], [3, failureOf(), undefined]);
 });
 
@@ -106,6 +106,45 @@ Deno.test("FailureTable holds the same as a plain Map, and gives all memory back
     }),
     fuzz(150),
   );
+});
+
+Deno.test("FailureTable holds what a Map holds, also while pages fill and empty (random)", () => {
+  fc.assert(
+    fc.property(fc.infiniteStream(fc.nat(5000)), fc.nat(3), (places, sparse) => {
+      const { table, pool, residency } = tableOf();
+      const model = new Map<number, Failure>();
+      const change = (id: number, isSet: boolean) => {
+        const times = { firstAt: id * 7, lastAt: id * 9 };
+        const failure = { ...failureOf(`reason ${id % 5}`), ...times, losses: 1 + id % 11 };
+        if (isSet) table.set(id, failure);
+        else table.delete(id);
+        if (isSet) model.set(id, failure);
+        else model.delete(id);
+      };
+      for (let left = sparse * 2500; left-- > 0;) change(places.next().value, true);
+      if (sparse === 0) { for (let id = 1; id <= 8192; id++) change(id, true); }
+      for (let left = 5000; left-- > 0;) change(places.next().value, false);
+      for (let id = 0; id <= 8200; id++) {
+        assertEquals(table.has(id), model.has(id));
+        if (id % 16 === 0) assertEquals(table.get(id), model.get(id));
+        assert(!model.has(id) || table.areAlike(id, id));
+      }
+      assertEquals([table.size, [...table].length], [model.size, model.size]);
+      for (const id of model.keys()) table.delete(id);
+      assertEquals([table.size, pool.bytes, residency.bookedBytes], [0, 0, 0]);
+    }),
+    fuzz(8),
+  );
+});
+
+Deno.test("FailureTable: a million messages take little more than their times", () => {
+  const { table, residency } = tableOf();
+  for (let id = 1; id <= 40_960; id++) {
+    table.set(id, { ...failureOf(`reason ${id % 100}`), firstAt: id, lastAt: id });
+  }
+  assertLess(residency.bookedBytes / 40_960, 40);
+  for (let id = 1; id <= 40_960; id++) if (id % 64 !== 0) table.delete(id);
+  assertLess(residency.bookedBytes / (40_960 / 64), 300);
 });
 
 Deno.test("what is written of a failure does not grow with those before it", () => {

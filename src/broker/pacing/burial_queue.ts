@@ -63,15 +63,15 @@ export class BurialQueue {
   #work(): void {
     if (this.#isWorking || this.#due.length === 0) return;
     this.#isWorking = true;
-    const work = this.#options.turns.work(() => {
-      if (this.#due.length === 0) return "done";
+    void this.#options.turns.work(() => {
+      if (this.#due.length === 0) {
+        // Not when the work has ended, which is a moment later: more may be due until then.
+        this.#isWorking = false;
+        return "done";
+      }
       if (this.#options.isBusy()) return "later";
       this.#carry();
       return "more";
-    });
-    void work.finally(() => {
-      this.#isWorking = false;
-      this.#work();
     });
   }
 

@@ -134,3 +134,20 @@ Deno.test("giving up: of what waits for room, nothing is moved twice and nothing
   for (let turn = 0; turn < 20; turn++) test.broker.tick(++test.now);
   assertEquals(test.getStream("orders.dead").ready, dead);
 });
+
+Deno.test("giving up: what there is no room for again is tried each time that it is due", () => {
+  const test = new TestBroker();
+  test.create("orders");
+  const follower = test.follower("orders");
+  test.publisher("orders").publish("one");
+  test.dispatch();
+  giveUp(test, () => follower.open.reject([{ firstTag: 1, count: 1 }], "bad", false));
+  for (let turn = 0; turn < 3; turn++) {
+    test.broker.tick(test.now += 1000);
+    test.fail(FULL);
+    assertEquals(test.getStream("orders").pending, 1);
+  }
+  test.isSlow = false;
+  test.broker.tick(test.now += 1000);
+  assertEquals([test.getStream("orders").pending, test.getStream("orders.dead").ready], [0, 1]);
+});

@@ -1,6 +1,6 @@
 import { statfsSync } from "node:fs";
 import { type Disk, type DiskEntry, type DiskFile, LOCK_NAME, type ReadableDisk } from "./disk.ts";
-import { DenoFile, isAt, type LastFlush, translate } from "./deno_file.ts";
+import { DenoFile, type FlushOutlook, isAt, translate } from "./deno_file.ts";
 import { JournalError } from "./journal_error.ts";
 import { SpareDescriptors } from "./spare_descriptors.ts";
 
@@ -32,7 +32,7 @@ export class DenoDisk implements Disk {
   /** The directory's time of change at the last check. */
   #changedAt: number | undefined;
   /** Not known yet: the first flush may be one of a disk that takes for ever. */
-  readonly #lastFlush: LastFlush = { tookMs: Infinity };
+  readonly #outlook: FlushOutlook = { lastMs: Infinity, changes: 0 };
 
   private constructor(path: string, lock: Deno.FsFile) {
     this.path = path;
@@ -98,11 +98,21 @@ export class DenoDisk implements Disk {
   async discard(name: string): Promise<void> {
     this.#requireOwn();
     // On another thread: giving back 64 MiB takes a file system 5 to 10 ms.
-    await Deno.remove(this.#pathOf(name)).catch(ignoreAbsence);
+    await this.#change(Deno.remove(this.#pathOf(name)).catch(ignoreAbsence));
   }
 
   async sync(): Promise<void> {
-    await this.#directory?.sync();
+    if (this.#directory !== undefined) await this.#change(this.#directory.sync());
+  }
+
+  /** Has flushes wait on another thread while something is under way that they wait for. */
+  async #change(change: Promise<void>): Promise<void> {
+    this.#outlook.changes++;
+    try {
+      await change;
+    } finally {
+      this.#outlook.changes--;
+    }
   }
 
   measureFree(): number | undefined {
@@ -153,7 +163,7 @@ export class DenoDisk implements Disk {
     const open = () => Deno.openSync(path, { read: true, write: true, ...options });
     const file = translate(() => this.#spares.use(open, keptCount));
     return new DenoFile(file, {
-      lastFlush: this.#lastFlush,
+      outlook: this.#outlook,
       pathOf: (name) => this.#pathOf(name),
       closed: () => this.#spares.refill(),
     });
@@ -194,7 +204,7 @@ export class DenoDiskView implements ReadableDisk {
   open(name: string): DiskFile {
     const file = Deno.openSync(`${this.path}/${name}`, { read: true });
     return new DenoFile(file, {
-      lastFlush: { tookMs: Infinity },
+      outlook: { lastMs: Infinity, changes: 0 },
       pathOf: (name) => `${this.path}/${name}`,
       closed: () => {},
     });

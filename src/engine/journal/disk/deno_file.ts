@@ -17,13 +17,16 @@ const SHORT_FLUSH_MS = 2;
  */
 const AHEAD_BYTES = 512 * 1024;
 
-/** The duration of a disk's last flush, in milliseconds. */
-export interface LastFlush {
-  tookMs: number;
+/** What tells how long the next flush of a disk may take. */
+export interface FlushOutlook {
+  /** The duration of the last flush, in milliseconds. */
+  lastMs: number;
+  /** How many files are being removed, and directories flushed: a flush waits for that, for 10 ms and more. */
+  changes: number;
 }
 
 export interface FileHost {
-  readonly lastFlush: LastFlush;
+  readonly outlook: FlushOutlook;
   readonly pathOf: (name: string) => string;
   readonly closed: () => void;
 }
@@ -32,7 +35,7 @@ export class DenoFile implements DiskFile {
   readonly aheadBytes: number = AHEAD_BYTES;
   readonly #file: Deno.FsFile;
   readonly #host: FileHost;
-  readonly #lastFlush: LastFlush;
+  readonly #outlook: FlushOutlook;
   /** Where the system reads or writes next. */
   #position = 0;
   /** How many bytes were written since the last flush. */
@@ -42,7 +45,7 @@ export class DenoFile implements DiskFile {
   constructor(file: Deno.FsFile, host: FileHost) {
     this.#file = file;
     this.#host = host;
-    this.#lastFlush = host.lastFlush;
+    this.#outlook = host.outlook;
   }
 
   measure(): number {
@@ -83,7 +86,7 @@ export class DenoFile implements DiskFile {
 
   sync(): Promise<void> {
     const isShort = this.#unflushedBytes <= SHORT_FLUSH_BYTES &&
-      this.#lastFlush.tookMs < SHORT_FLUSH_MS;
+      this.#outlook.lastMs < SHORT_FLUSH_MS && this.#outlook.changes === 0;
     this.#unflushedBytes = 0;
     return isShort ? this.#syncHere() : this.#syncElsewhere();
   }
@@ -110,14 +113,14 @@ export class DenoFile implements DiskFile {
     } catch (error) {
       return Promise.reject(error);
     }
-    this.#lastFlush.tookMs = performance.now() - begin;
+    this.#outlook.lastMs = performance.now() - begin;
     return Promise.resolve();
   }
 
   async #syncElsewhere(): Promise<void> {
     const begin = performance.now();
     await this.#file.syncData();
-    this.#lastFlush.tookMs = performance.now() - begin;
+    this.#outlook.lastMs = performance.now() - begin;
   }
 
   #seek(position: number): void {

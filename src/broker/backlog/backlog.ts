@@ -4,7 +4,7 @@ import { invariant } from "../invariant.ts";
 import type { Place, Segment } from "./pager.ts";
 import { type Residency, SLAB_BYTES_MAX } from "./residency.ts";
 import { SharedBatch } from "./shared_batch.ts";
-import { Slab } from "./slab.ts";
+import { OFFSETS_MIN, Slab } from "./slab.ts";
 import { StoredTimes } from "./stored_times.ts";
 
 /** A stream with few messages must be small: ten thousand streams are not unusual. */
@@ -75,8 +75,12 @@ export class Backlog {
       const wish = Math.max(SLAB_BYTES_MIN, Math.min(SLAB_BYTES_MAX, last * 2));
       if (slab !== undefined) this.#residency.seal(slab);
       const bytes = this.#residency.allocate(Math.max(wish, size));
-      slab = new Slab({ firstId, bytes, segment: place?.segment });
-      this.#slabs.push(slab);
+      // One that the batch fills gets no more offsets.
+      const offsetCount = size >= wish ? batch.count + 1 : OFFSETS_MIN;
+      slab = new Slab({ firstId, bytes, offsetCount, segment: place?.segment });
+      // The first push to an array makes room for 17: in a hundred thousand streams, that counts.
+      if (this.#slabs.length === 0) this.#slabs = [slab];
+      else this.#slabs.push(slab);
       this.#residency.add(slab);
     }
     slab.append(batch, place, storedAt);

@@ -1,11 +1,12 @@
 import type { MessageBatch } from "../../../protocol.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
+import { invariant } from "../invariant.ts";
 import type { Pager, Place, Segment } from "./pager.ts";
 import { StoredTimes } from "./stored_times.ts";
 import { SharedBatch } from "./shared_batch.ts";
 
 /** The offsets that a new slab has room for. */
-const OFFSETS_MIN = 16;
+export const OFFSETS_MIN = 16;
 
 /** The rough cost of a slab beside its messages, in bytes: two buffers and four objects. */
 const SLAB_OVERHEAD_BYTES = 750;
@@ -18,6 +19,9 @@ const READ_BYTES_MAX = 1024 * 1024;
 
 /** Stands for the bytes of a slab that are not in memory. */
 const NOTHING = new Uint8Array(0);
+
+/** Stands for the extents of a slab with one batch, as most of very many streams are: an array takes 400 bytes. */
+const JUST_ONE = new Uint32Array(0);
 
 export interface SlabOptions {
   readonly firstId: number;
@@ -42,7 +46,7 @@ export interface SlabOptions {
  * ```text
  *   bytes    │entry│entry│entry│entry│…     │     not there when paged out
  *   offsets  │0    │108  │216  │400  │…     │     count + 1 of them, always there
- *   extents  │index 0, offset 4168│index 3, offset 9000│…     one for each batch
+ *   extents  │offset 4168│index 3, offset 9000│…              one for each batch
  *   times    │3 messages, 12 ms later 40 messages, …           one for each time
  * ```
  */
@@ -66,8 +70,10 @@ export class Slab {
   readonly times: StoredTimes;
   /** Which of its messages are gone; undefined while none is. */
   #gone: Uint8Array | undefined;
-  /** Pairs of a message's index and its offset in the segment, one for each batch. */
-  #extents: Uint32Array;
+  /** The offset of the first batch in the segment; its index is 0. */
+  #firstOffset = 0;
+  /** Pairs of a message's index and its offset in the segment, one for each batch behind the first. */
+  #extents = JUST_ONE;
   #extentCount = 0;
   /** Whose bytes these are, while they are other slabs' bytes, too. */
   #shared: SharedBatch | undefined;
@@ -83,7 +89,6 @@ export class Slab {
     this.bytes = bytes;
     this.times = times ?? new StoredTimes();
     this.offsets = new Uint32Array(offsetCount);
-    this.#extents = new Uint32Array(segment === undefined ? 0 : 2);
   }
 
   /** How many bytes its messages have, gone ones included. */
@@ -140,9 +145,8 @@ export class Slab {
     this.isSealed = true;
     this.times.seal();
     if (this.offsets.length > this.count + 1) this.offsets = this.offsets.slice(0, this.count + 1);
-    if (this.#extents.length > this.#extentCount * 2) {
-      this.#extents = this.#extents.slice(0, this.#extentCount * 2);
-    }
+    const length = Math.max(0, this.#extentCount - 1) * 2;
+    if (this.#extents.length > length) this.#extents = this.#extents.slice(0, length);
   }
 
   /** Removes live messages, by index; returns their bytes. */
@@ -235,7 +239,7 @@ export class Slab {
       first = next;
     }
     if (pager.checksum(bytes.subarray(0, this.used)) !== this.#checksum) {
-      throw pager.explainDamage(segment, this.#extents[1]!);
+      throw pager.explainDamage(segment, this.#firstOffset);
     }
     this.bytes = bytes;
   }
@@ -250,39 +254,54 @@ export class Slab {
   }
 
   #addExtent(index: number, offset: number): void {
-    if (this.#extentCount * 2 === this.#extents.length) {
-      const grown = new Uint32Array(Math.max(2, this.#extents.length * 2));
+    if (this.#extentCount++ === 0) {
+      invariant(index === 0, "the first batch of a slab begins it");
+      this.#firstOffset = offset;
+      return;
+    }
+    const at = (this.#extentCount - 2) * 2;
+    if (at === this.#extents.length) {
+      const grown = new Uint32Array(Math.max(2, at * 2));
       grown.set(this.#extents);
       this.#extents = grown;
     }
-    this.#extents[this.#extentCount * 2] = index;
-    this.#extents[this.#extentCount * 2 + 1] = offset;
-    this.#extentCount++;
+    this.#extents[at] = index;
+    this.#extents[at + 1] = offset;
   }
 
   #copyExtents(from: number, to: number, slab: Slab): void {
     for (let extent = 0; extent < this.#extentCount; extent++) {
-      const index = this.#extents[extent * 2]!;
+      const index = this.#extentIndex(extent);
       const end = this.#extentEnd(extent);
       if (index >= to || end <= from) continue;
       const first = Math.max(index, from);
       const skipped = this.offsets[first]! - this.offsets[index]!;
-      slab.#addExtent(first - from, this.#extents[extent * 2 + 1]! + skipped);
+      slab.#addExtent(first - from, this.#extentOffset(extent) + skipped);
     }
+  }
+
+  /** The index of the first message of an extent. */
+  #extentIndex(extent: number): number {
+    return extent === 0 ? 0 : this.#extents[extent * 2 - 2]!;
+  }
+
+  /** Where an extent begins in the segment. */
+  #extentOffset(extent: number): number {
+    return extent === 0 ? this.#firstOffset : this.#extents[extent * 2 - 1]!;
   }
 
   /** The index behind the last message of an extent. */
   #extentEnd(extent: number): number {
-    return extent + 1 < this.#extentCount ? this.#extents[extent * 2 + 2]! : this.count;
+    return extent + 1 < this.#extentCount ? this.#extentIndex(extent + 1) : this.count;
   }
 
   /** Finds how many extents from one on lie so near to each other that one read is best. */
   #findSpan(first: number): number {
-    const start = this.#extents[first * 2 + 1]!;
+    const start = this.#extentOffset(first);
     let end = start + this.#extentBytes(first);
     let next = first + 1;
     for (; next < this.#extentCount; next++) {
-      const offset = this.#extents[next * 2 + 1]!;
+      const offset = this.#extentOffset(next);
       const nextEnd = offset + this.#extentBytes(next);
       if (offset < end || offset - end > READ_GAP_MAX || nextEnd - start > READ_BYTES_MAX) break;
       end = nextEnd;
@@ -291,24 +310,24 @@ export class Slab {
   }
 
   #extentBytes(extent: number): number {
-    const index = this.#extents[extent * 2]!;
+    const index = this.#extentIndex(extent);
     return this.offsets[this.#extentEnd(extent)]! - this.offsets[index]!;
   }
 
   /** Reads the extents from `first` to below `next` in one piece, each to its place in `bytes`. */
   #readSpan(pager: Pager, first: number, next: number, bytes: Uint8Array): void {
-    const start = this.#extents[first * 2 + 1]!;
+    const start = this.#extentOffset(first);
     const last = next - 1;
-    const length = this.#extents[last * 2 + 1]! + this.#extentBytes(last) - start;
-    const to = this.offsets[this.#extents[first * 2]!]!;
+    const length = this.#extentOffset(last) + this.#extentBytes(last) - start;
+    const to = this.offsets[this.#extentIndex(first)]!;
     if (next === first + 1) {
       return pager.read(this.segment!, start, bytes.subarray(to, to + length));
     }
     const span = new Uint8Array(length);
     pager.read(this.segment!, start, span);
     for (let extent = first; extent < next; extent++) {
-      const offset = this.#extents[extent * 2 + 1]! - start;
-      const to = this.offsets[this.#extents[extent * 2]!]!;
+      const offset = this.#extentOffset(extent) - start;
+      const to = this.offsets[this.#extentIndex(extent)]!;
       copyBytes(span, offset, offset + this.#extentBytes(extent), bytes, to);
     }
   }

@@ -43,9 +43,9 @@ const BOOKED_RUNS = 1024;
  */
 export class StreamRestoration {
   readonly #stream: Stream;
-  readonly #noted: NotedMessages;
   #pruneAt = RUNS_MIN;
   /** These are undefined until there is one: there may be very many streams. */
+  #noted: NotedMessages | undefined;
   #delayed: GatheredRuns | undefined;
   #ownExpiries: GatheredRuns | undefined;
   #streamExpiries: GatheredRuns | undefined;
@@ -64,12 +64,11 @@ export class StreamRestoration {
   constructor(stream: Stream, residency?: Residency) {
     this.#stream = stream;
     this.#residency = residency;
-    this.#noted = new NotedMessages(stream.share.notes);
   }
 
   /** The number of notes and runs; it depends on the live messages, not on all messages. */
   get gatheredCount(): number {
-    return this.#noted.size + this.#runCount;
+    return (this.#noted?.size ?? 0) + this.#runCount;
   }
 
   append(firstId: number, batch: MessageBatch, details: StoringDetails): void {
@@ -102,7 +101,7 @@ export class StreamRestoration {
   /** Removes those messages that are here; returns their bytes. */
   forget(firstId: number, count: number): number {
     this.#stream.coalesced?.forget({ firstId, count });
-    this.#noted.forget({ firstId, count });
+    this.#noted?.forget({ firstId, count });
     return this.#stream.backlog.forgetPresent(firstId, count);
   }
 
@@ -129,13 +128,18 @@ export class StreamRestoration {
 
   /** Takes a note of those messages that are there: behind one that is moved everything is written again. */
   note(note: RestoredNote): void {
-    for (const run of this.#stream.findPresent(note)) this.#noted.note(run, note);
+    const noted = this.#noted ??= this.#beginNotes();
+    for (const run of this.#stream.findPresent(note)) noted.note(run, note);
     // Seldom: they are counted for it.
     if (++this.#noteCount % BOOKED_RUNS === 0) {
-      this.#notedRuns = this.#noted.size;
+      this.#notedRuns = noted.size;
       this.#book(this.#runCount + this.#notedRuns);
     }
     this.#residency?.trim();
+  }
+
+  #beginNotes(): NotedMessages {
+    return new NotedMessages(this.#stream.share.notes);
   }
 
   /** Ends the replay: fills the share of the stream. */
@@ -149,9 +153,10 @@ export class StreamRestoration {
     const stream = this.#stream;
     const { share, calendar, expiries } = stream;
     if (this.#hasKeys) share.requireKeys();
-    const waiting = gatherWaiting(stream, this.#noted, now);
+    const noted = this.#noted ?? this.#beginNotes();
+    const waiting = gatherWaiting(stream, noted, now);
     const [delayed, priorities, lanes] = [this.#delayed, this.#priorities, this.#lanes?.runs];
-    const gathered = { noted: this.#noted, delayed, priorities, lanes, waiting };
+    const gathered = { noted, delayed, priorities, lanes, waiting };
     yield* new RestorationSweep(stream, gathered, now).go();
     share.finishLanes(now);
     const present = new RangeCursor(

@@ -12,7 +12,7 @@ import { Replica } from "./following/replica.ts";
 import { restart } from "./following/restart.ts";
 import { Silence } from "./following/silence.ts";
 import { Standby } from "./following/standby.ts";
-import { requireVoid } from "./following/void_records.ts";
+import { VoidRecords } from "./following/void_records.ts";
 import { Lease } from "./lease.ts";
 import { type Log, type LogBounds, RefusedError } from "./log.ts";
 import { RECORD_HEAD_BYTES, RECORD_TYPES, RECORD_VERSION } from "./record.ts";
@@ -104,7 +104,7 @@ export class Member {
   async open(): Promise<OpenSegment> {
     const isFree = await this.#restart();
     const { log, timing, leaseMs, random, rank, report, noted, looked } = this.#options;
-    const voids = { log, timing, signal: this.#closed.signal };
+    const voids = new VoidRecords({ log, timing, signal: this.#closed.signal, report });
     const silence = new Silence(leaseMs, timing.now(), random);
     if (isFree) silence.noteRelease(timing.now());
     this.#standby = new Standby({
@@ -127,7 +127,7 @@ export class Member {
       if (this.#replica.isImporting) await this.#waitForImport();
       else if (this.#belongsToOthers(bounds)) await this.#waitForOthers();
       else if (bounds.last < this.sequence) await this.#repair(bounds.last);
-      else if (await requireVoid(voids, this.#chain) && await this.#takeOver()) break;
+      else if (await voids.require(this.#chain) && await this.#takeOver()) break;
     }
     const segments = this.#replica.begin(this.#chain.point.journalId);
     const { position } = this.#replica;

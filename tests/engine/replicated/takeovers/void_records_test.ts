@@ -25,17 +25,23 @@ async function begin(cluster: TestCluster): Promise<[active: TestBroker, standby
   return [active, standby];
 }
 
-/** A standby has read a stranger's record, which the log has lost before the active broker has read it. */
-async function fork(cluster: TestCluster): Promise<[active: TestBroker, standby: TestBroker]> {
+/**
+ * A standby has read records of strangers. The log has lost the last of them before the active broker has read any.
+ */
+async function fork(
+  cluster: TestCluster,
+  count = 1,
+): Promise<[active: TestBroker, standby: TestBroker]> {
   const [active, standby] = await begin(cluster);
   // Not at a heartbeat of the active one.
   await cluster.pass(100);
-  cluster.server.intrude(new TextEncoder().encode("somebody else's message"));
+  const record = new TextEncoder().encode("somebody else's message");
+  for (let index = 0; index < count; index++) cluster.server.intrude(record);
   await cluster.pass(10);
   const [read, appended] = [standby, active].map(({ id, seat }) =>
     seat.describe().brokers.find((one) => one.id === id)!.sequence
   );
-  assertEquals([read, appended], [cluster.server.last, cluster.server.last - 1]);
+  assertEquals([read, appended], [cluster.server.last, cluster.server.last - count]);
   cluster.server.shrink(1);
   return [active, standby];
 }
@@ -53,6 +59,17 @@ Deno.test("who has read a void record in the place of one that counts takes noth
   await cluster.until(other.cluster.opening);
   assertEquals((await look(cluster, other)).length, 3);
 });
+
+for (const count of [16, 17, 200]) {
+  Deno.test(`of ${count} void records the last one was lost, and has one that counts in its place`, async () => {
+    const cluster = new TestCluster();
+    const [active, standby] = await fork(cluster, count);
+    await store(cluster, active, "3");
+    await cluster.pass(3 * LEASE_MS);
+    assertEquals([standby.failure?.name, active.failure], ["LogDamageError", undefined]);
+    assertEquals((await look(cluster, active)).length, 3);
+  });
+}
 
 Deno.test("a void record that was lost, and has a record that counts in its place, is found after a restart", async () => {
   const cluster = new TestCluster();
@@ -80,7 +97,7 @@ Deno.test("void records at the end are read once more before a takeover, until t
     return reads.length === 3 ? Promise.resolve(undefined) : read(sequence);
   };
   await cluster.until(standby.cluster.opening);
-  assertEquals(reads, [1, 2, 2, 2, 3]);
+  assertEquals(reads, [1, 2, 3, 2, 3]);
   assertEquals((await look(cluster, standby)).length, 2);
 });
 
@@ -99,6 +116,8 @@ Deno.test("a node that lags behind does not hide a record that counts in the pla
     "standby",
     undefined,
   ]);
+  const told = standby.reports.filter((report) => report.includes("does not tell its record"));
+  assertEquals(told.length, 1, "once, however often it is asked");
   await cluster.pass(LEASE_MS);
   assertEquals([standby.failure?.name, active.failure], ["LogDamageError", undefined]);
 });
@@ -111,5 +130,8 @@ Deno.test("void records that were trimmed, and nothing that counts says so, are 
   await cluster.pass(10);
   await cluster.until(standby.log.trim(cluster.server.last + 1));
   await cluster.pass(3 * LEASE_MS);
-  assertMatch(`${standby.failure}`, /^LogDamageError: .* the log has dropped it/);
+  assertMatch(
+    `${standby.failure}`,
+    /^LogDamageError: .* the log has dropped it, .* Keep the directory/,
+  );
 });

@@ -155,7 +155,7 @@ export const CLUSTER_SIMULATION_BUGS: readonly PlantedBug[] = [
   {
     what: "a standby takes over that has read a void record in the place of one that counts",
     file: "src/engine/replicated/member.ts",
-    from: "await requireVoid(voids, this.#chain) && await this.#takeOver()",
+    from: "await voids.require(this.#chain) && await this.#takeOver()",
     to: "await this.#takeOver()",
     found: tests("engine/replicated/takeovers/void_records_test.ts"),
   },

@@ -2,8 +2,14 @@ import { describeTimes, type Percentiles } from "./statistics.ts";
 
 /** Numbers in a row that grows, without an object for each: what measures must not make garbage. */
 class Row {
-  #values = new Float64Array(4096);
+  #values: Float64Array;
   #length = 0;
+
+  /** @param room So many numbers come, if that is known. */
+  constructor(room: number) {
+    // Written to, so that the system finds the memory now.
+    this.#values = new Float64Array(Math.max(4096, room)).fill(0);
+  }
 
   set(index: number, value: number): void {
     if (index >= this.#values.length) {
@@ -31,16 +37,25 @@ class Row {
 /** Notes when each message was sent, confirmed and delivered. */
 export class LatencyLog {
   readonly #first: number;
-  readonly #sentAt = new Row();
-  readonly #late = new Row();
-  readonly #lateBy = new Row();
-  readonly #untilConfirmedSinceSent = new Row();
-  readonly #untilConfirmed = new Row();
-  readonly #untilDelivered = new Row();
+  readonly #sentAt: Row;
+  readonly #late: Row;
+  readonly #lateBy: Row;
+  readonly #untilConfirmedSinceSent: Row;
+  readonly #untilConfirmed: Row;
+  readonly #untilDelivered: Row;
 
-  /** @param first The number of the first message. */
-  constructor(first: number) {
+  /**
+   * @param first The number of the first message that is timed.
+   * @param count How many are, if that is known: a row that grows while it measures makes V8 collect garbage.
+   */
+  constructor(first: number, count: number = 0) {
     this.#first = first;
+    this.#sentAt = new Row(count);
+    this.#late = new Row(count);
+    this.#lateBy = new Row(count);
+    this.#untilConfirmedSinceSent = new Row(count);
+    this.#untilConfirmed = new Row(count);
+    this.#untilDelivered = new Row(count);
   }
 
   /**
@@ -63,6 +78,7 @@ export class LatencyLog {
   /** The confirm of a message is here. */
   confirmed(number: number): void {
     const index = number - this.#first;
+    if (index < 0) return;
     const sentAt = this.#sentAt.get(index);
     if (!(sentAt > 0)) return;
     const ms = performance.now() - sentAt;

@@ -53,7 +53,7 @@ async function flushOnSchedule(
   const schedule = new Schedule(work, toLocalTime(Number(begin)));
   const messageBytes = work.bodyBytes + MESSAGE_BYTES;
   let buffer = new Uint8Array(64 * 1024).fill(1);
-  const latency = new LatencyLog(1);
+  const latency = new LatencyLog(warmUpCount + 1, count - warmUpCount);
   ticker.begin(schedule.begin, schedule.intervalOf(GRAIN_MS));
   let flushCount = 0;
   for (let flushed = 0; flushed < count;) {

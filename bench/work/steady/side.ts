@@ -70,7 +70,7 @@ async function publish(open: () => ReturnType<OpenClient>, plan: SidePlan): Prom
   }
   const { bodyBytes } = work;
   const account = new Account();
-  const latency = new LatencyLog(1);
+  const latency = new LatencyLog(warmUpCount + 1, count - warmUpCount);
   using ticker = await Ticker.start();
   const begin = await waitForBegin();
   const timing = { ticker, begin, warmUpCount };
@@ -85,7 +85,7 @@ async function follow(open: () => ReturnType<OpenClient>, plan: SidePlan): Promi
   const { stream, work, count, warmUpCount } = plan;
   const follower = await (await open()).openFollower([stream]);
   const account = new Account();
-  const latency = new LatencyLog(1);
+  const latency = new LatencyLog(warmUpCount + 1, count - warmUpCount);
   const schedule = new Schedule(work, await waitForBegin());
   const following = follower.follow((body) => {
     const number = readNumber(body, work.bodyBytes);

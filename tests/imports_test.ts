@@ -88,8 +88,8 @@ Deno.test("every file with tests is an entry, or below a suite that imports it",
 });
 
 /** A field of a class that is, or may be, a collection: what it is made with, or what it is said to be. */
-const MADE = /^(?:new (?:\w*Map|Set|WeakSet|RareSet|Ring)\b|\[|NO_|NONE\b)/;
-const SAID = /\b(?:\w*Map|Set|WeakSet|RareSet|Ring)<|\[\]/;
+const MADE = /^(?:new (?:\w*Map|\w*Set|NumberLine|Ring)\b|\[|NO_|NONE\b)/;
+const SAID = /\b(?:\w*Map|\w*Set|Ring)<|\[\]/;
 const FIELD =
   /^ {2}(?:(?:readonly|private|protected|static) )*(#?\w+)[?!]?(?::\s+((?:[^=\n]|=>)+?))?(?:\s*= ([^;]*))?;$/gm;
 

@@ -1,3 +1,5 @@
+import type { NumberLine } from "../tables/number_line.ts";
+
 /** A follower that messages go to, and what it may have of one key. */
 export interface Borrower {
   /** Whether its client hands out messages of one key one at a time, in order. */
@@ -8,6 +10,6 @@ export interface Borrower {
   readonly hasRivals: boolean;
   /** Notes that messages wait for a key that is lent to it. */
   owe(key: number): void;
-  /** The keys that are noted; some may be lent to others by now. */
-  readonly owed: Set<number> | undefined;
+  /** The keys that are noted, in the order in which they were; some may be lent to others by now. */
+  readonly owed: NumberLine | undefined;
 }

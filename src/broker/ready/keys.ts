@@ -3,7 +3,7 @@ import { PRIORITY_DEFAULT, readEntrySize } from "../../protocol/messages/entry.t
 import { findEntryCoalesceId } from "../../protocol/messages/properties.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
-import { RareSet } from "../collections/rare_set.ts";
+import { NumberSet } from "../tables/number_set.ts";
 import { PagedList } from "../tables/paged_list.ts";
 import type { Borrower } from "./borrower.ts";
 import { HeldKeys } from "./held_keys.ts";
@@ -68,7 +68,7 @@ export class Keys {
   /** To whom each key is lent. */
   readonly #borrowers = new PagedList<Borrower>();
   /** The keys that are not lent, by number: messages of them have coalescing ids. */
-  readonly #unlent = new RareSet<number>();
+  readonly #unlent = new NumberSet();
 
   /** @param hash The hash of keys, which others may use too; without a secret key by default. */
   constructor(hash?: KeyedHash, watch?: ParkingWatch) {
@@ -252,10 +252,9 @@ export class Keys {
   takeOwed(borrower: Borrower, countMax: number): OwedRun[] {
     const taken: OwedRun[] = [];
     const { owed } = borrower;
-    let keysLeft = OWED_KEYS_MAX;
-    for (const key of owed ?? []) {
-      if (taken.length >= countMax || --keysLeft < 0) break;
-      owed!.delete(key);
+    for (let keysLeft = OWED_KEYS_MAX; keysLeft > 0 && taken.length < countMax; keysLeft--) {
+      const key = owed?.take();
+      if (key === undefined) break;
       if (this.#borrowers.get(key) !== borrower) continue;
       const room = Math.min(
         findLoanRoom(this.#loans.get(key), borrower),

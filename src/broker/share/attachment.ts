@@ -1,4 +1,5 @@
 import type { Borrower } from "../ready/borrower.ts";
+import { NumberLine } from "../tables/number_line.ts";
 import type { FollowerState } from "./follower_state.ts";
 import type { Share } from "./share.ts";
 
@@ -21,7 +22,7 @@ export class Attachment implements Borrower {
   queue: AttachmentQueue | undefined;
   previous: Attachment | undefined;
   next: Attachment | undefined;
-  owed: Set<number> | undefined = undefined;
+  owed: NumberLine | undefined = undefined;
 
   constructor(follower: FollowerState, share: Share) {
     this.follower = follower;
@@ -47,7 +48,7 @@ export class Attachment implements Borrower {
   }
 
   owe(key: number): void {
-    (this.owed ??= new Set()).add(key);
+    (this.owed ??= new NumberLine()).add(key);
     this.follower.owing.add(this);
   }
 }

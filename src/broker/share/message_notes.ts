@@ -4,22 +4,24 @@ import { RareSet } from "../collections/rare_set.ts";
 import type { ReadyRun } from "../ready/ready_run.ts";
 import type { ReasonPool } from "../failures/reason_pool.ts";
 import { Suspects } from "../ready/suspects.ts";
+import { NumberSet } from "../tables/number_set.ts";
+import { RangeSet } from "../tables/range_set.ts";
 
 /** Notes about single messages of a share. Most messages have none. */
 export class MessageNotes {
   readonly failures: FailureTable;
   /** Expired messages that a follower still holds. */
-  readonly overdue: RareSet<number> = new RareSet();
+  readonly overdue: NumberSet = new NumberSet();
   /**
    * Messages of a follower that was lost or silent: the next follower must report them as begun before a
    * handler gets them.
    */
-  readonly doubtful: RareSet<number> = new RareSet();
+  readonly doubtful: NumberSet = new NumberSet();
   /** Messages that failed in a batch; undefined before the first one. */
   suspects: Suspects | undefined = undefined;
   readonly leaving: RareSet<IdRange> = new RareSet();
   /** Messages that are given up, and in no list, since there is no room for them among the dead letters. */
-  readonly stuck: RareSet<ReadyRun> = new RareSet();
+  readonly stuck: RangeSet<ReadyRun> = new RangeSet();
 
   constructor(reasons: ReasonPool) {
     this.failures = new FailureTable(reasons);

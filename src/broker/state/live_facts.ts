@@ -233,12 +233,9 @@ function listCoalesced({ number, coalesced }: Stream, range: IdRange): Coalesced
 /** Messages that expired while a follower holds them: their expiry is no longer kept. */
 function listOverdue(
   { number, share: { notes: { overdue } } }: Stream,
-  { firstId, count }: IdRange,
+  range: IdRange,
 ): ExpirySet[] {
-  const found: ExpirySet[] = [];
-  for (const id of overdue) {
-    if (id < firstId || id >= firstId + count) continue;
-    found.push({ type: "expirySet", number, firstId: id, count: 1, at: 0 });
-  }
-  return found;
+  return overdue.list(range).map((firstId): ExpirySet => {
+    return { type: "expirySet", number, firstId, count: 1, at: 0 };
+  });
 }

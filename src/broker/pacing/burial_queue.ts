@@ -103,10 +103,12 @@ function cut(burial: Burial, firstId: number, count: number): Burial {
 }
 
 /** Has what is written of live messages tell of these: they are in no list. */
-function note({ share: { notes }, stuck }: Burial): void {
+function note({ share: { notes }, run, cause, stuck }: Burial): void {
   if (stuck !== undefined) notes.stuck.add(stuck);
+  else if (cause === "expired") notes.expired.add(run);
 }
 
-function forget({ share: { notes }, stuck }: Burial): void {
+function forget({ share: { notes }, run, stuck }: Burial): void {
   if (stuck !== undefined) notes.stuck.delete(stuck);
+  else notes.expired.delete(run);
 }

@@ -22,6 +22,8 @@ export class MessageNotes {
   readonly leaving: RareSet<IdRange> = new RareSet();
   /** Messages that are given up, and in no list, since there is no room for them among the dead letters. */
   readonly stuck: RangeSet<ReadyRun> = new RangeSet();
+  /** Expired messages that are in no list, since there is no room for them among the dead letters. */
+  readonly expired: RangeSet<IdRange> = new RangeSet();
 
   constructor(reasons: ReasonPool) {
     this.failures = new FailureTable(reasons);

@@ -103,8 +103,8 @@ function findStaying(
 
 /** Whether there may be a fact about each of a stream's messages. */
 function mayBeNoted({ expiries, coalesced, share: { notes } }: Stream): boolean {
-  const { failures, overdue, stuck } = notes;
-  return failures.size + overdue.size + stuck.size > 0 || expiries.hasOfStream ||
+  const { failures, overdue, stuck, expired } = notes;
+  return failures.size + overdue.size + stuck.size + expired.size > 0 || expiries.hasOfStream ||
     coalesced !== undefined;
 }
 
@@ -230,12 +230,15 @@ function listCoalesced({ number, coalesced }: Stream, range: IdRange): Coalesced
   return found;
 }
 
-/** Messages that expired while a follower holds them: their expiry is no longer kept. */
+/**
+ * Messages that expired while a follower holds them, or while there is no room for them among the dead letters:
+ * their expiry is no longer kept.
+ */
 function listOverdue(
-  { number, share: { notes: { overdue } } }: Stream,
+  { number, share: { notes: { overdue, expired } } }: Stream,
   range: IdRange,
 ): ExpirySet[] {
-  return overdue.list(range).map((firstId): ExpirySet => {
-    return { type: "expirySet", number, firstId, count: 1, at: 0 };
-  });
+  const held = overdue.list(range).map((firstId) => ({ firstId, count: 1 }));
+  const waiting = [...expired].flatMap((run) => intersectRanges(range, [run]));
+  return [...held, ...waiting].map((part) => ({ type: "expirySet", number, ...part, at: 0 }));
 }

@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { BrokerError } from "../../../protocol.ts";
 import type { Segment } from "../../../src/broker/backlog/pager.ts";
 import { MemoryPager } from "../../support/disk/memory_pager.ts";
 import { TestBroker } from "../../support/broker/test_broker.ts";
@@ -96,4 +97,29 @@ Deno.test("Broker.findLive() tells how often pending messages were worked on, th
   test.dispatch();
   assertEquals(follower.received.slice(3).sort(), ["a:4×1", "b:1×1"]);
   assertEquals(show(test, segment)[1], "b:1+1", "it is not its follower's oldest one");
+});
+
+Deno.test("Broker.findLive() tells that messages have expired for which there is no room among the dead letters", () => {
+  const { test, segment } = writingBroker();
+  test.create("a", { ttlMs: 1000, deadLetterExpired: true });
+  test.create("a.dead");
+  test.publisher("a").publish("x", "y", "z");
+  const listExpired = () =>
+    test.broker.findLive(segment).next(10).flatMap((run) =>
+      run.listFacts({ firstId: 2, count: 9 }).flatMap((fact) =>
+        fact.type === "expirySet" ? [`${run.isNoted} ${fact.firstId}+${fact.count} ${fact.at}`] : []
+      )
+    );
+  assertEquals(listExpired(), [`true 2+2 ${test.now + 1000}`]);
+  test.isSlow = true;
+  for (let count = 0; count < 3; count++) {
+    test.broker.tick(test.now += 1000);
+    test.fail(new BrokerError("DISK_FULL", "Cannot store: the disk is full"));
+    assertEquals(listExpired(), ["true 2+2 0"]);
+  }
+  test.isSlow = false;
+  test.broker.tick(test.now += 1000);
+  assertEquals(test.getStream("a.dead").ready, 3);
+  assertEquals(listExpired(), []);
+  assertEquals(test.broker.state.router.requireStream("a").share.notes.expired.size, 0);
 });

@@ -7,11 +7,12 @@
 import { LoginGuard } from "../../../src/server/access/login_guard.ts";
 import { FileWatch } from "../../../src/server/file_watch.ts";
 
-const usual = {
-  delayMs: LoginGuard.delayMs,
-  jitterMs: LoginGuard.jitterMs,
-  intervalMs: FileWatch.intervalMs,
-};
+const usual = read();
+
+function read() {
+  const { delayMs, jitterMs } = LoginGuard;
+  return { delayMs, jitterMs, intervalMs: FileWatch.intervalMs };
+}
 
 function set({ delayMs, jitterMs, intervalMs }: typeof usual): void {
   LoginGuard.delayMs = delayMs;
@@ -26,6 +27,7 @@ export function hurry(): void {
 
 /** Has brokers take the times that they have outside of tests, until it is disposed of. */
 export function takeTime(): Disposable {
+  const before = read();
   set(usual);
-  return { [Symbol.dispose]: hurry };
+  return { [Symbol.dispose]: () => set(before) };
 }

@@ -33,7 +33,7 @@ interface Reading {
 
 /**
  * Reads files of a journal a chunk ahead: the next one comes from the disk, on another thread, while the
- * present one is used. It has two buffers, which take turns.
+ * present one is used. It has two buffers, which take turns; a short file has some of its own.
  */
 export class ReadAhead {
   #reading: Reading | undefined;
@@ -78,7 +78,7 @@ export class ReadAhead {
     if (reading === undefined) return;
     await reading.length.catch(() => {});
     this.#reading = undefined;
-    this.#spare.push(reading.buffer);
+    this.recycle(reading.buffer);
   }
 
   async #finish({ offset, buffer, length }: Reading, rest: Uint8Array): Promise<Chunk> {

@@ -5,31 +5,14 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { LEASE_MS, type TestBroker, TestCluster } from "../../support/cluster/test_cluster.ts";
+import { beginOrders, look, store } from "../../support/cluster/cluster_orders.ts";
+import { LEASE_MS, TestCluster } from "../../support/cluster/test_cluster.ts";
 import { DescriptorShortageError, type DiskFile } from "../../../src/engine/journal/disk/disk.ts";
 import { SimulatedDisk } from "../../support/disk/simulated_disk.ts";
 
-async function store(cluster: TestCluster, broker: TestBroker, ...texts: string[]): Promise<void> {
-  await cluster.until(broker.use.publisher("orders", `${texts}`).store(...texts));
-}
-
-async function look(cluster: TestCluster, broker: TestBroker): Promise<string[]> {
-  return await cluster.until(broker.use.look("orders"));
-}
-
-/** An active broker with a stream, and a standby. */
-async function begin(cluster: TestCluster): Promise<[active: TestBroker, standby: TestBroker]> {
-  const active = await cluster.startActive("a");
-  await cluster.until(active.use.create("orders"));
-  const standby = cluster.start("b");
-  await store(cluster, active, "1", "2");
-  await cluster.pass(1000);
-  return [active, standby];
-}
-
 Deno.test("log: what it has lost is appended again by the active broker", async () => {
   const cluster = new TestCluster();
-  const [active, standby] = await begin(cluster);
+  const [active, standby] = await beginOrders(cluster);
   const { last } = cluster.server;
   cluster.server.shrink(4);
   await store(cluster, active, "3");
@@ -47,7 +30,7 @@ Deno.test("log: what it has lost is appended again by the active broker", async 
 
 Deno.test("log: what it has lost is appended again by the one that takes over, also after a restart", async () => {
   const cluster = new TestCluster();
-  const [active, standby] = await begin(cluster);
+  const [active, standby] = await beginOrders(cluster);
   active.kill();
   standby.kill();
   cluster.server.shrink(4);
@@ -67,7 +50,7 @@ Deno.test("log: what it has lost is appended again by the one that takes over, a
 
 Deno.test("log: an empty one is not begun anew by a broker without records, while another one has them", async () => {
   const cluster = new TestCluster();
-  const [active, standby] = await begin(cluster);
+  const [active, standby] = await beginOrders(cluster);
   active.kill();
   standby.kill();
   cluster.server.shrink(cluster.server.last);
@@ -92,7 +75,7 @@ Deno.test("log: an empty one is not begun anew by a broker without records, whil
 
 Deno.test("log: void records, and their places after a repair, change nothing", async () => {
   const cluster = new TestCluster();
-  const [active, standby] = await begin(cluster);
+  const [active, standby] = await beginOrders(cluster);
   cluster.server.intrude(new TextEncoder().encode("somebody else's message"));
   await store(cluster, active, "3");
   cluster.server.intrude(new Uint8Array(0));
@@ -112,7 +95,7 @@ Deno.test("log: void records, and their places after a repair, change nothing", 
 
 Deno.test("log: another record at a place that was read stops a broker, and nothing is touched", async () => {
   const cluster = new TestCluster();
-  const [active, standby] = await begin(cluster);
+  const [active, standby] = await beginOrders(cluster);
   active.kill();
   standby.kill();
   const { last, records } = cluster.server;
@@ -126,7 +109,7 @@ Deno.test("log: another record at a place that was read stops a broker, and noth
 
 Deno.test("log: a record that was changed, and the log of another cluster, stop a standby", async () => {
   const cluster = new TestCluster();
-  const [active, standby] = await begin(cluster);
+  const [active, standby] = await beginOrders(cluster);
   const changed = cluster.server.records[2]!.slice();
   changed[changed.length - 1]! ^= 1;
   cluster.server.replace(3, changed);
@@ -138,7 +121,7 @@ Deno.test("log: a record that was changed, and the log of another cluster, stop 
     undefined,
   ]);
   const others = new TestCluster(2);
-  await begin(others);
+  await beginOrders(others);
   const lost = others.start("b", { disk: standby.disk });
   standby.kill();
   await others.pass(5000);
@@ -147,7 +130,7 @@ Deno.test("log: a record that was changed, and the log of another cluster, stop 
 
 Deno.test("log: a directory of another log is told from a log that has lost records", async () => {
   const cluster = new TestCluster();
-  const [active, standby] = await begin(cluster);
+  const [active, standby] = await beginOrders(cluster);
   await store(cluster, active, "3", "4");
   await cluster.pass(10_000);
   standby.kill();
@@ -168,7 +151,7 @@ Deno.test("log: a directory of another log is told from a log that has lost reco
 
 Deno.test("log: a directory is of one cluster, and not of a single broker", async () => {
   const cluster = new TestCluster();
-  const [active] = await begin(cluster);
+  const [active] = await beginOrders(cluster);
   active.kill();
   const other = cluster.restart(active, { name: "other" });
   await cluster.pass(100);
@@ -258,7 +241,7 @@ Deno.test("log: a standby without room waits for it, and goes on", async () => {
 
 Deno.test("log: one of two standbys takes over, and the other one follows it", async () => {
   const cluster = new TestCluster();
-  const [active, second] = await begin(cluster);
+  const [active, second] = await beginOrders(cluster);
   const third = cluster.start("c");
   await cluster.pass(2000);
   active.kill();
@@ -298,7 +281,7 @@ Deno.test("log: own files without their oldest segment are read again from the l
 
 Deno.test("log: a broker can be closed at any time, whatever the log does", async () => {
   const cluster = new TestCluster();
-  const [active, standby] = await begin(cluster);
+  const [active, standby] = await beginOrders(cluster);
   // As a standby, while it takes over, and as the active one that cannot reach the log any more.
   await cluster.until(standby.engine.close(), 100);
   active.log.isCutOff = true;
@@ -319,7 +302,7 @@ Deno.test("log: a broker can be closed at any time, whatever the log does", asyn
 
 Deno.test("log: a standby is backed up as the active broker is", async () => {
   const cluster = new TestCluster();
-  const [, standby] = await begin(cluster);
+  const [, standby] = await beginOrders(cluster);
   const info = await cluster.until(standby.engine.openBackup());
   assertEquals([info.files.length, info.position > 0], [2, true]);
   const bytes = await cluster.until(standby.engine.readBackup(info.backup, info.segment, 0));

@@ -5,25 +5,8 @@
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
+import { beginOrders, look, store } from "../../../support/cluster/cluster_orders.ts";
 import { LEASE_MS, type TestBroker, TestCluster } from "../../../support/cluster/test_cluster.ts";
-
-async function store(cluster: TestCluster, broker: TestBroker, ...texts: string[]): Promise<void> {
-  await cluster.until(broker.use.publisher("orders", `${texts}`).store(...texts));
-}
-
-async function look(cluster: TestCluster, broker: TestBroker): Promise<string[]> {
-  return await cluster.until(broker.use.look("orders"));
-}
-
-/** An active broker with a stream, and a standby. */
-async function begin(cluster: TestCluster): Promise<[active: TestBroker, standby: TestBroker]> {
-  const active = await cluster.startActive("a");
-  await cluster.until(active.use.create("orders"));
-  const standby = cluster.start("b");
-  await store(cluster, active, "1", "2");
-  await cluster.pass(1000);
-  return [active, standby];
-}
 
 /**
  * A standby has read records of strangers. The log has lost the last of them before the active broker has read any.
@@ -32,7 +15,7 @@ async function fork(
   cluster: TestCluster,
   count = 1,
 ): Promise<[active: TestBroker, standby: TestBroker]> {
-  const [active, standby] = await begin(cluster);
+  const [active, standby] = await beginOrders(cluster);
   // Not at a heartbeat of the active one.
   await cluster.pass(100);
   const record = new TextEncoder().encode("somebody else's message");
@@ -83,7 +66,7 @@ Deno.test("a void record that was lost, and has a record that counts in its plac
 
 Deno.test("void records at the end are read once more before a takeover, until the log tells", async () => {
   const cluster = new TestCluster();
-  const [active, standby] = await begin(cluster);
+  const [active, standby] = await beginOrders(cluster);
   const { last } = cluster.server;
   for (let count = 0; count < 3; count++) cluster.server.intrude(new Uint8Array(count));
   active.kill();
@@ -124,7 +107,7 @@ Deno.test("a node that lags behind does not hide a record that counts in the pla
 
 Deno.test("void records that were trimmed, and nothing that counts says so, are no place to go on from", async () => {
   const cluster = new TestCluster();
-  const [active, standby] = await begin(cluster);
+  const [active, standby] = await beginOrders(cluster);
   cluster.server.intrude(new Uint8Array(1));
   active.kill();
   await cluster.pass(10);
